@@ -1,0 +1,84 @@
+import type { DescMessage } from '@bufbuild/protobuf'
+import { DeadLetterSchema } from '../gen/driftline/v1/dead_letters_pb.ts'
+import { KpiBatchSchema } from '../gen/driftline/v1/kpis_pb.ts'
+import { SampleBatchSchema } from '../gen/driftline/v1/samples_pb.ts'
+import { SeriesBatchSchema } from '../gen/driftline/v1/series_pb.ts'
+import { SnapshotSchema } from '../gen/driftline/v1/snapshots_pb.ts'
+import { TickSchema } from '../gen/driftline/v1/ticks_pb.ts'
+
+/** What a topic carries and for how long. The number of partitions is fixed when the topic is created. */
+export interface Topic {
+  /** Name on the bus: `driftline.<noun>.v<major>`. */
+  readonly name: string
+  /** Type of each record's value, named by the header `message`. */
+  readonly message: DescMessage
+  /** What the record key is made of. */
+  readonly key: 'host or process' | 'partition'
+  readonly partitions: number
+  /** Records may be deleted after this time, consumed or not (Kafka), or consumed only (embedded). */
+  readonly retentionMs: number
+  /** Cap for the embedded bus, bytes over all partitions. */
+  readonly retentionBytes: number
+  readonly about: string
+}
+
+const HOUR = 3_600_000
+const MIB = 1024 * 1024
+
+/** Every topic of Driftline, by its noun. */
+export const topics = {
+  samples: {
+    name: 'driftline.samples.v1',
+    message: SampleBatchSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 1024 * MIB,
+    about: 'Numbers measured over time, columnar.',
+  },
+  series: {
+    name: 'driftline.series.v1',
+    message: SeriesBatchSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 128 * MIB,
+    about: 'What the series ids in samples mean; always before the first sample of a series.',
+  },
+  snapshots: {
+    name: 'driftline.snapshots.v1',
+    message: SnapshotSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 1024 * MIB,
+    about: 'Process tables of hosts: key frames and changes.',
+  },
+  kpis: {
+    name: 'driftline.kpis.v1',
+    message: KpiBatchSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 512 * MIB,
+    about: 'Key performance indicators per process and closed bucket.',
+  },
+  ticks: {
+    name: 'driftline.ticks.v1',
+    message: TickSchema,
+    key: 'partition',
+    partitions: 4,
+    retentionMs: HOUR,
+    retentionBytes: 64 * MIB,
+    about: 'One event per partition and second: time has passed.',
+  },
+  deadLetters: {
+    name: 'driftline.dead-letters.v1',
+    message: DeadLetterSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 7 * 24 * HOUR,
+    retentionBytes: 128 * MIB,
+    about: 'What was refused, and why.',
+  },
+} as const satisfies Record<string, Topic>

@@ -1,0 +1,23 @@
+import { z } from 'zod'
+
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** A duration such as `500ms`, `1s`, `30d`, read as milliseconds. A bare number is refused: it has no unit. */
+export const durationMs = z.string().transform((text, context) => {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
+  if (match) return Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]
+  context.addIssue({ code: 'custom', message: `"${text}" is not a duration such as 500ms, 1s, 5m, 48h or 30d` })
+  return z.NEVER
+})
+
+/** A share such as `20%` or `0.2`, read as 0.2. */
+export const share = z.union([z.string(), z.number()]).transform((value, context) => {
+  const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(String(value))
+  const parsed = match ? Number(match[1]) / 100 : Number(value)
+  if (Number.isFinite(parsed) && parsed >= 0 && parsed <= 1) return parsed
+  context.addIssue({ code: 'custom', message: `"${value}" is not a share such as 20% or 0.2` })
+  return z.NEVER
+})
+
+/** A port; 0 asks for a free one. */
+export const port = z.coerce.number().int().min(0).max(65_535)
