@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** Unit tests stand beside the code as `x.test.ts`; tests that need a real server as `x.integration.test.ts`. */
 export default defineConfig({
   test: {
+    reporters: ['default', './infra/test-table.ts'],
     projects: [
       {
         test: {
@@ -15,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['**/*.integration.test.ts'],
+          globalSetup: ['infra/servers/desk.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -26,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['**/*.e2e.test.ts'],
+          globalSetup: ['infra/servers/desk.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
           testTimeout: 600_000,
           hookTimeout: 300_000,
