@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import { operationalDashboard } from './anomalies.ts'
+import { problem } from './common.ts'
+import { hostChanges, hostSnapshot } from './hosts.ts'
+import { processDetail, processItem, processMetrics, statusCounts } from './processes.ts'
+
+/** What a client sends on `/api/v1/live`. `token` is for clients that can set neither cookie nor header. */
+export const liveRequest = z
+  .object({
+    token: z.string().max(1024).optional(),
+    subscribe: z.array(z.string().min(1).max(1100)).max(200).optional(),
+    unsubscribe: z.array(z.string().min(1).max(1100)).max(200).optional(),
+  })
+  .strict()
+export type LiveRequest = z.infer<typeof liveRequest>
+
+/** Changes of channel `overview`, at most once a second. */
+export const overviewChanges = z.object({
+  processes: z.array(processItem).describe('Items that changed, whole'),
+  counts: statusCounts,
+  removed: z.array(z.string()).describe('Process ids that left the overview'),
+})
+
+/** Changes of channel `process:<id>`. */
+export const processChanges = z.object({ metrics: processMetrics })
+
+/** What the server sends: the first answer of a channel has `snapshot`, later ones `changes`; `seq` grows by one. */
+const frame = <S extends z.ZodType, C extends z.ZodType>(snapshot: S, changes: C) =>
+  z.union([
+    z.object({ channel: z.string(), seq: z.number().int(), snapshot }),
+    z.object({ channel: z.string(), seq: z.number().int(), changes }),
+    z.object({ channel: z.string(), error: problem }),
+  ])
+
+export const overviewFrame = frame(operationalDashboard, overviewChanges)
+export const hostFrame = frame(hostSnapshot, hostChanges)
+export const processFrame = frame(processDetail, processChanges)

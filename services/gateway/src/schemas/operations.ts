@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { isoTime, maybe, pageQuery } from './common.ts'
+
+export const sourceItem = z
+  .object({
+    source: z.string().describe('Stable id of the installation'),
+    kind: z.enum(['agent', 'mqtt-topic']),
+    name: z.string().describe('Host of an agent'),
+    status: z.enum(['ok', 'silent']),
+    version: z.string().nullable(),
+    samplesPerSecond: z.number(),
+    lastEvent: isoTime.describe('Event time of the newest data'),
+    lagSeconds: z.number().describe('How much later than its event time the newest data was stored'),
+    missedBatches: z.number().int().describe('Batches that its numbering says exist and that were not seen live'),
+  })
+  .meta({ id: 'SourceItem' })
+export type SourceItem = z.infer<typeof sourceItem>
+
+export const deadLetterItem = z
+  .object({
+    time: isoTime,
+    service: z.string(),
+    source: z.string(),
+    reason: z.string().describe('Stable snake_case word'),
+    detail: z.string(),
+    topic: z.string(),
+    partition: z.number().int(),
+    offset: z.number(),
+    payloadSize: z.number().describe('Bytes'),
+    payload: z.string().describe('Its first bytes, base64'),
+  })
+  .meta({ id: 'DeadLetterItem' })
+export const deadLetterFilter = pageQuery.extend({ reason: z.string().max(100).optional() })
+
+const cacheLine = z.object({
+  name: z.string(),
+  about: z.string(),
+  lifetimeSeconds: z.number(),
+  entries: z.number().int(),
+  limit: z.number().int(),
+  hits: z.number().int(),
+  misses: z.number().int(),
+})
+
+export const status = z
+  .object({
+    version: z.string(),
+    startedAt: isoTime,
+    samplesPerSecond: z.number(),
+    sourceToScreen: z
+      .object({ medianMs: maybe, p99Ms: maybe })
+      .describe('From the agent reading a value to its frame leaving for the browsers, over the last minute'),
+    spooledBatches: z.number().int().describe('Batches that sources have numbered and that have not come through yet'),
+    deadLetters: z.object({ last24h: maybe, total: maybe }),
+    storage: z.object({
+      bytes: maybe,
+      rows: maybe,
+      tables: z.array(z.object({ table: z.string(), bytes: z.number(), rows: z.number() })),
+    }),
+    liveClients: z.number().int(),
+    slowClientsDropped: z.number().int(),
+    estate: z.object({ hosts: z.number().int(), processes: z.number().int(), series: z.number().int() }),
+    caches: z.array(cacheLine).describe('What is answered from memory, and for how long'),
+    warnings: z.array(z.string()).describe('What is wrong with Driftline itself, in words'),
+  })
+  .meta({ id: 'Status' })
+
+export const retention = z
+  .object({
+    rawSeconds: z.number().describe('Life of raw samples'),
+    rollupSeconds: z.number().describe('Life of 1-minute roll-ups'),
+    cost: z.object({
+      rawBytes: maybe,
+      rollupBytes: maybe,
+      bytesPerSample: maybe,
+      bytesPerDay: maybe.describe('What a day costs at the present rate'),
+    }),
+  })
+  .meta({ id: 'Retention' })

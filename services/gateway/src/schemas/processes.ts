@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { isoTime, maybe, pageQuery, queryFlag, tag } from './common.ts'
+
+export const processKind = z.enum(['host', 'os', 'device', 'log', 'service', 'flow'])
+export const processStatus = z
+  .enum(['ok', 'warning', 'critical', 'silent', 'learning'])
+  .describe('`learning` in the first 30 minutes, `silent` when nothing was heard for max(15 s, 5 intervals)')
+export type ProcessStatus = z.infer<typeof processStatus>
+
+/** Values as measured, beside the shares of `resourceUtilization`. */
+export const processValues = z
+  .object({
+    cpuCores: maybe.describe('Cores: 1.0 is one CPU busy'),
+    memoryBytes: maybe,
+    readBytesPerSecond: maybe,
+    writeBytesPerSecond: maybe,
+    networkReceiveBytesPerSecond: maybe,
+    networkTransmitBytesPerSecond: maybe,
+    instances: maybe.describe('Instances alive at the end of the bucket'),
+  })
+  .meta({ id: 'ProcessValues' })
+
+/** `ProcessMetrics` of the client, with the measured values beside the shares. */
+export const processMetrics = z
+  .object({
+    processId: z.string(),
+    executionTime: maybe.describe('Milliseconds; what it means depends on the kind'),
+    successRate: maybe.describe('Share from 0 to 1'),
+    errorRate: maybe.describe('Share from 0 to 1'),
+    throughput: maybe.describe('Events per second'),
+    resourceUtilization: z
+      .object({ cpu: maybe, memory: maybe, io: maybe, network: maybe })
+      .describe('Shares from 0 to 1 of the limit: the cgroup where there is one, else the host'),
+    timestamp: isoTime.describe('Start of the bucket that the figures are of'),
+    values: processValues,
+  })
+  .meta({ id: 'ProcessMetrics' })
+export type ProcessMetrics = z.infer<typeof processMetrics>
+
+/** A process as lists and the overview show it. */
+export const processItem = z
+  .object({
+    processId: z.string(),
+    kind: processKind,
+    name: z.string().describe('Last name of the id, unescaped'),
+    host: z.string().nullable().describe('Host that it runs on, for `host:` and `os:`'),
+    status: processStatus,
+    drift: maybe.describe('Deviation from its own normal in robust standard deviations; null without a baseline'),
+    category: z.string().nullable(),
+    tags: z.array(z.string()),
+    description: z.string().nullable(),
+    active: z.boolean().describe('False when switched off, or when all its instances ended an hour ago'),
+    metrics: processMetrics.nullable().describe('Newest figures; null before the first'),
+    lastSeen: isoTime,
+  })
+  .meta({ id: 'ProcessItem' })
+export type ProcessItem = z.infer<typeof processItem>
+
+export const processDetail = processItem
+  .extend({
+    firstSeen: isoTime,
+    learningUntil: isoTime.nullable().describe('When `learning` ends; null when it has'),
+    intervalSeconds: maybe.describe('Interval of its source'),
+  })
+  .meta({ id: 'ProcessDetail' })
+export type ProcessDetail = z.infer<typeof processDetail>
+
+export const processPatch = z
+  .object({
+    category: z.string().trim().min(1).max(100).nullable(),
+    tags: z.array(tag).max(50),
+    description: z.string().max(2000).nullable(),
+    active: z.boolean(),
+  })
+  .partial()
+  .strict()
+  .refine((patch) => Object.keys(patch).length > 0, { message: 'must change at least one field' })
+  .meta({ id: 'ProcessPatch' })
+export type ProcessPatch = z.infer<typeof processPatch>
+
+export const processFilter = pageQuery.extend({
+  kind: processKind.optional(),
+  category: z.string().max(100).optional(),
+  status: processStatus.optional(),
+  q: z.string().max(200).optional().describe('Words that all must occur in id, name, category, tags or description'),
+  tag: z.string().max(64).optional(),
+  host: z.string().max(253).optional(),
+  active: queryFlag.optional().describe('`true` or `false`; both without it'),
+})
+export type ProcessFilter = z.infer<typeof processFilter>
+
+export const statusCounts = z
+  .object({
+    total: z.number().int(),
+    ok: z.number().int(),
+    warning: z.number().int(),
+    critical: z.number().int(),
+    silent: z.number().int(),
+    learning: z.number().int(),
+  })
+  .meta({ id: 'StatusCounts' })
+export type StatusCounts = z.infer<typeof statusCounts>
