@@ -13,7 +13,7 @@ export const durationMs = z.string().transform((text, context) => {
 /** A share such as `20%` or `0.2`, read as 0.2. */
 export const share = z.union([z.string(), z.number()]).transform((value, context) => {
   const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(String(value))
-  const parsed = match ? Number(match[1]) / 100 : Number(value)
+  const parsed = match ? Number(match[1]) / 100 : value === '' ? Number.NaN : Number(value)
   if (Number.isFinite(parsed) && parsed >= 0 && parsed <= 1) return parsed
   context.addIssue({ code: 'custom', message: `"${value}" is not a share such as 20% or 0.2` })
   return z.NEVER
