@@ -247,7 +247,7 @@ export function buildRows(
 function keepPlaces(rows: readonly TreeRow[], before?: ReadonlyMap<string, number>): Map<string, number> {
   const order = new Map<string, number>(before)
   let next = order.size
-  if (!before) rows.forEach((row, i) => order.set(row.key, i))
+  if (!before) for (const row of rows) order.set(row.key, next++)
   else for (const row of rows) if (!order.has(row.key)) order.set(row.key, next++)
   return order
 }
