@@ -1,0 +1,116 @@
+import { createRouter, createWebHistory, type Router } from 'vue-router'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Name of the page: document title and screen-reader announcement. */
+    title?: string
+    /** Shown without the shell and without a session. */
+    bare?: boolean
+  }
+}
+
+/** Every view is a link: what is filtered, sorted and when it is looked at stands in the query. */
+export function createAppRouter(): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    routes: [
+      {
+        path: '/signin',
+        name: 'signin',
+        component: () => import('./pages/signin/SignInPage.vue'),
+        meta: { title: 'Sign in', bare: true },
+      },
+      {
+        path: '/',
+        name: 'overview',
+        component: () => import('./pages/overview/OverviewPage.vue'),
+        meta: { title: 'Overview' },
+      },
+      {
+        path: '/hosts',
+        name: 'hosts',
+        component: () => import('./pages/hosts/HostsPage.vue'),
+        meta: { title: 'Hosts' },
+      },
+      {
+        path: '/hosts/:host',
+        name: 'host',
+        component: () => import('./pages/host/HostPage.vue'),
+        props: true,
+        meta: { title: 'Host' },
+      },
+      {
+        path: '/processes/:id',
+        name: 'process',
+        component: () => import('./pages/process/ProcessPage.vue'),
+        props: true,
+        meta: { title: 'Process' },
+      },
+      {
+        path: '/sources',
+        name: 'sources',
+        component: () => import('./pages/sources/SourcesPage.vue'),
+        meta: { title: 'Sources' },
+      },
+      {
+        path: '/settings',
+        component: () => import('./pages/settings/SettingsPage.vue'),
+        redirect: '/settings/account',
+        children: [
+          {
+            path: 'account',
+            name: 'account',
+            component: () => import('./pages/settings/AccountSection.vue'),
+            meta: { title: 'Account' },
+          },
+          {
+            path: 'keys',
+            name: 'keys',
+            component: () => import('./pages/settings/KeysSection.vue'),
+            meta: { title: 'API keys' },
+          },
+          {
+            path: 'users',
+            name: 'users',
+            component: () => import('./pages/settings/UsersSection.vue'),
+            meta: { title: 'Users' },
+          },
+          {
+            path: 'retention',
+            name: 'retention',
+            component: () => import('./pages/settings/RetentionSection.vue'),
+            meta: { title: 'Retention' },
+          },
+          {
+            path: 'about',
+            name: 'about',
+            component: () => import('./pages/settings/AboutSection.vue'),
+            meta: { title: 'About' },
+          },
+        ],
+      },
+      {
+        path: '/:rest(.*)*',
+        name: 'missing',
+        component: () => import('./pages/MissingPage.vue'),
+        meta: { title: 'Nothing here' },
+      },
+    ],
+  })
+
+  // The time range belongs to the whole product: a link to another page keeps the moment that is looked at.
+  router.beforeEach((to, from) => {
+    if (to.meta.bare || from.meta.bare || to.path === from.path || from.name === undefined) return true
+    const carried: Record<string, string> = {}
+    for (const key of ['range', 'at']) {
+      const value = from.query[key]
+      if (typeof value === 'string' && to.query[key] === undefined) carried[key] = value
+    }
+    if (Object.keys(carried).length === 0) return true
+    return { path: to.path, hash: to.hash, query: { ...to.query, ...carried }, replace: true }
+  })
+  router.afterEach((to) => {
+    document.title = to.meta.title && to.name !== 'overview' ? `${to.meta.title} · Driftline` : 'Driftline'
+  })
+  return router
+}

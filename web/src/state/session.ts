@@ -1,0 +1,49 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import { ApiError, api } from '../api/client.ts'
+import type { Role, User } from '../api/types.ts'
+
+const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
+
+/** Who is signed in. The session itself is an HTTP-only cookie that this code never sees. */
+export const useSession = defineStore('session', () => {
+  const user = shallowRef<User | null>(null)
+  const known = ref(false)
+
+  /** Asks once who we are; later calls answer from memory until sign-in or sign-out. */
+  async function load(): Promise<User | null> {
+    if (known.value) return user.value
+    try {
+      user.value = await api.get<User>('/me', { expectUnauthorised: true })
+      known.value = true
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error
+      user.value = null
+      known.value = true
+    }
+    return user.value
+  }
+
+  return {
+    user,
+    load,
+    isAdmin: computed(() => user.value?.role === 'admin'),
+    can: (role: Role) => (user.value ? rank[user.value.role] >= rank[role] : false),
+    /** Throws ApiError 401 for a wrong name or password. */
+    async signIn(username: string, password: string): Promise<void> {
+      await api.post('/sessions', { username, password }, { expectUnauthorised: true })
+      known.value = false
+      await load()
+    },
+    async signOut(): Promise<void> {
+      await api.delete('/sessions/current', { expectUnauthorised: true }).catch(() => undefined)
+      user.value = null
+      known.value = true
+    },
+    /** The server said that the session is over. */
+    forget(): void {
+      user.value = null
+      known.value = true
+    },
+  }
+})

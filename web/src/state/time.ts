@@ -1,0 +1,96 @@
+import { defineStore } from 'pinia'
+import { computed, ref, watch } from 'vue'
+import { useRoute, useRouter } from 'vue-router'
+import { formatSpan, parseSpan } from './span.ts'
+
+export const defaultRangeMs = 3_600_000
+/** Closer to now than this counts as live. */
+const liveWithinMs = 2_000
+const playStepMs = 10_000
+
+/**
+ * The one time range of the page, kept in the URL as `range` (a span such as `1h`) and `at` (the moment rewound to).
+ * Live: the range ends now and moves on. Rewound: it ends at `atMs`, and tables, tree and charts show that moment.
+ * All values are milliseconds since 1970 in the browser's clock.
+ */
+export const useTime = defineStore('time', () => {
+  const route = useRoute()
+  const router = useRouter()
+  const nowMs = ref(Date.now())
+  const atMs = ref<number | null>(null)
+  const rangeMs = ref(defaultRangeMs)
+  const playing = ref(false)
+  /** True while a hand drags the strip: expensive readers may wait for the end of it. */
+  const dragging = ref(false)
+
+  const isLive = computed(() => atMs.value === null)
+  const toMs = computed(() => atMs.value ?? nowMs.value)
+  const fromMs = computed(() => toMs.value - rangeMs.value)
+  /** ISO time for `?at=`, or null when live. */
+  const at = computed(() => (atMs.value === null ? null : new Date(atMs.value).toISOString()))
+
+  setInterval(() => {
+    nowMs.value = Date.now()
+    if (playing.value && atMs.value !== null) moveTo(atMs.value + playStepMs)
+  }, 1000)
+
+  function readUrl(): void {
+    const { range, at: moment } = route.query
+    rangeMs.value = (typeof range === 'string' ? parseSpan(range) : null) ?? defaultRangeMs
+    const parsed = typeof moment === 'string' ? Date.parse(moment) : Number.NaN
+    atMs.value = Number.isFinite(parsed) && parsed < Date.now() - liveWithinMs ? parsed : null
+    if (atMs.value === null) playing.value = false
+  }
+  watch(() => [route.query['range'], route.query['at']], readUrl, { immediate: true })
+
+  let pending: ReturnType<typeof setTimeout> | undefined
+  /** The URL follows a little later, so that a drag does not write it sixty times a second. */
+  function writeUrl(): void {
+    clearTimeout(pending)
+    pending = setTimeout(() => {
+      const query = { ...route.query }
+      delete query['range']
+      delete query['at']
+      if (rangeMs.value !== defaultRangeMs) query['range'] = formatSpan(rangeMs.value)
+      if (at.value !== null) query['at'] = at.value
+      void router.replace({ query, hash: route.hash })
+    }, 150)
+  }
+
+  function moveTo(ms: number): void {
+    const whole = Math.round(ms / 1000) * 1000
+    if (whole > Date.now() - liveWithinMs) {
+      atMs.value = null
+      playing.value = false
+    } else atMs.value = whole
+    writeUrl()
+  }
+
+  return {
+    nowMs,
+    atMs,
+    at,
+    rangeMs,
+    fromMs,
+    toMs,
+    isLive,
+    playing,
+    dragging,
+    /** Shows the moment `ms`; a moment that is practically now returns to live. */
+    rewind: moveTo,
+    /** Moves the shown moment by so many milliseconds; from live, backwards only. */
+    step: (ms: number) => moveTo(toMs.value + ms),
+    goLive(): void {
+      atMs.value = null
+      playing.value = false
+      writeUrl()
+    },
+    setRange(ms: number): void {
+      rangeMs.value = Math.min(30 * 86_400_000, Math.max(60_000, Math.round(ms / 1000) * 1000))
+      writeUrl()
+    },
+    togglePlay(): void {
+      playing.value = !playing.value && atMs.value !== null
+    },
+  }
+})
