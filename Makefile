@@ -32,7 +32,7 @@ format: $(NODE_MODULES) ## rewrite the code in our format
 generate: $(NODE_MODULES) ## rewrite proto/gen from the .proto files
 	@npx --no-install buf generate
 
-clean: ## remove what builds and tests left, not the data
+## remove what builds and tests left, not the data
 	@rm -rf services/*/dist web/dist .cache
 
 $(NODE_MODULES): package-lock.json package.json

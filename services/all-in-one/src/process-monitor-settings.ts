@@ -1,0 +1,109 @@
+import { durationMs, share } from '@driftline/platform/units'
+import { setting } from '@driftline/platform/settings'
+import { z } from 'zod'
+
+/** `true` and `false` in the file; the same words, `1` and `0` in the environment. */
+const flag = z.union([z.boolean(), z.stringbool()])
+
+const kpi = z.enum(['execution_time', 'success_rate', 'error_rate', 'throughput', 'resource_utilization'])
+
+const anomalyType = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('performance_degradation'), threshold: share }),
+  z.strictObject({ type: z.literal('resource_exhaustion'), threshold: share }),
+  z.strictObject({
+    type: z.literal('error_spike'),
+    threshold: z.string().regex(/^\d+(\.\d+)?x_baseline$/, 'must be a multiple such as 5x_baseline'),
+  }),
+])
+
+const alertChannel = z.discriminatedUnion('channel', [
+  z.looseObject({ channel: z.literal('email'), recipients: z.array(z.email()).min(1) }),
+  z.looseObject({ channel: z.literal('slack'), webhook: z.url() }),
+  z.looseObject({ channel: z.literal('pagerduty'), service_key: z.string().min(1) }),
+  z.looseObject({ channel: z.literal('webhook'), url: z.url(), secret: z.string().min(1).optional() }),
+])
+
+const alertRule = z.strictObject({
+  rule: z.enum(['critical_anomaly', 'warning_anomaly']),
+  severity: z.enum(['info', 'warning', 'critical']),
+  escalation_time: durationMs,
+})
+
+/**
+ * The names that users know (requirements, section 9) and that no service of its own reads yet, with their defaults.
+ * They are accepted and checked today, so that one file serves this version and the next.
+ */
+export const processMonitorSettings = {
+  monitoringEnabled: setting('process_monitor.real_time_monitoring.enabled', flag, true, 'Watch this machine'),
+  metricsCollection: setting('process_monitor.real_time_monitoring.metrics_collection', flag, true, 'Collect metrics'),
+  samplingRate: setting('process_monitor.real_time_monitoring.sampling_rate', share, 1, 'Share of readings to keep'),
+  performanceTracking: setting('process_monitor.performance_tracking.enabled', flag, true, 'Compute KPIs'),
+  kpis: setting('process_monitor.performance_tracking.kpis', z.array(kpi).min(1), kpi.options, 'KPIs to compute'),
+  baselineCalculation: setting(
+    'process_monitor.performance_tracking.baseline_calculation',
+    z.enum(['rolling_average']),
+    'rolling_average',
+    'How a baseline is made',
+  ),
+  baselineWindowMs: setting(
+    'process_monitor.performance_tracking.baseline_window',
+    durationMs,
+    '7d',
+    'History that a baseline looks at',
+  ),
+  anomalyDetection: setting('process_monitor.anomaly_detection.enabled', flag, true, 'Look for anomalies'),
+  detectionAlgorithm: setting(
+    'process_monitor.anomaly_detection.detection_algorithm',
+    z.enum(['isolation_forest']),
+    'isolation_forest',
+    'Detector over all KPIs of a process',
+  ),
+  sensitivity: setting('process_monitor.anomaly_detection.sensitivity', share, 0.8, 'How readily it alarms'),
+  trainingWindowMs: setting(
+    'process_monitor.anomaly_detection.training_data_window',
+    durationMs,
+    '30d',
+    'History that it is trained on',
+  ),
+  anomalyTypes: setting(
+    'process_monitor.anomaly_detection.anomaly_types',
+    z.array(anomalyType),
+    [
+      { type: 'performance_degradation', threshold: '20%' },
+      { type: 'error_spike', threshold: '5x_baseline' },
+      { type: 'resource_exhaustion', threshold: '90%' },
+    ],
+    'Kinds of anomaly and their thresholds',
+  ),
+  alerting: setting('process_monitor.alerting.enabled', flag, true, 'Tell people'),
+  alertChannels: setting('process_monitor.alerting.alert_channels', z.array(alertChannel), [], 'Where alerts go'),
+  alertRules: setting(
+    'process_monitor.alerting.alert_rules',
+    z.array(alertRule),
+    [
+      { rule: 'critical_anomaly', severity: 'critical', escalation_time: '5m' },
+      { rule: 'warning_anomaly', severity: 'warning', escalation_time: '15m' },
+    ],
+    'Which anomalies become alerts, and when they escalate',
+  ),
+  analytics: setting('process_monitor.analytics.enabled', flag, true, 'Analyse'),
+  analyticsEngine: setting(
+    'process_monitor.analytics.analytics_engine',
+    z.enum(['real_time']),
+    'real_time',
+    'How it analyses',
+  ),
+  reportingIntervalMs: setting('process_monitor.analytics.reporting_interval', durationMs, '1h', 'Period of KPI reports'),
+  dashboardsEnabled: setting('process_monitor.analytics.dashboards_enabled', flag, true, 'Dashboards'),
+  insightsGeneration: setting('process_monitor.analytics.insights_generation', flag, true, 'Insights in words'),
+  operationalVisibility: setting('process_monitor.operational_visibility.enabled', flag, true, 'The web app'),
+  dashboardRefreshMs: setting(
+    'process_monitor.operational_visibility.dashboard_refresh',
+    durationMs,
+    '30s',
+    'Period of aggregate panels; everything else is live',
+  ),
+  drillDown: setting('process_monitor.operational_visibility.drill_down_capabilities', flag, true, 'Drill down'),
+  historicalAnalysis: setting('process_monitor.operational_visibility.historical_analysis', flag, true, 'History'),
+  trendAnalysis: setting('process_monitor.operational_visibility.trend_analysis', flag, true, 'Trends'),
+}
