@@ -1,0 +1,157 @@
+/**
+ * The tables of the metadata store, as code sees them: booleans are `boolean`, times are `Date`, JSON is its value.
+ * Every key starts with the tenant, except for what belongs to the installation as a whole.
+ * The columns themselves are made in `migrations/`.
+ */
+export interface Database {
+  tenants: TenantsTable
+  users: UsersTable
+  sessions: SessionsTable
+  api_keys: ApiKeysTable
+  process_settings: ProcessSettingsTable
+  settings: SettingsTable
+  audit_log: AuditLogTable
+  writer_positions: WriterPositionsTable
+  install: InstallTable
+}
+
+/** What JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined }
+
+export interface TenantsTable {
+  tenant: string
+  name: string
+  created_at: Date
+}
+
+/** Key (tenant, id); `username` is unique in its tenant, lower case. */
+export interface UsersTable {
+  tenant: string
+  id: string
+  username: string
+  /** Argon2id in PHC notation. */
+  password_hash: string
+  role: string
+  active: boolean
+  created_at: Date
+  updated_at: Date
+  /** When the password was last set; sessions that began earlier are gone. */
+  password_set_at: Date
+  last_sign_in_at: Date | null
+}
+
+/** Key (tenant, token_hash); the hash alone is unique as well, because a token does not name its tenant. */
+export interface SessionsTable {
+  tenant: string
+  /** SHA-256 of the token, hexadecimal. The token itself is stored nowhere. */
+  token_hash: string
+  user_id: string
+  created_at: Date
+  last_used_at: Date
+  /** When it ends however busy it is. */
+  expires_at: Date
+  address: string
+}
+
+/** Key (tenant, id). */
+export interface ApiKeysTable {
+  tenant: string
+  id: string
+  name: string
+  /** SHA-256 of the key, hexadecimal, unique. */
+  key_hash: string
+  /** First characters of the key, so that people recognise it. */
+  prefix: string
+  /** A role, or the scope `ingest`. */
+  role: string
+  created_by: string
+  created_at: Date
+  last_used_at: Date | null
+  revoked_at: Date | null
+}
+
+/** Key (tenant, process). What people set about a process; a process without a row has none of it. */
+export interface ProcessSettingsTable {
+  tenant: string
+  process: string
+  category: string | null
+  tags: readonly string[]
+  description: string | null
+  active: boolean
+  updated_at: Date
+  updated_by: string
+}
+
+/** Key (tenant, key). */
+export interface SettingsTable {
+  tenant: string
+  key: string
+  value: Json
+  updated_at: Date
+  updated_by: string
+}
+
+/** Key (tenant, id); ids rise with time, so ordering by id is ordering by time. */
+export interface AuditLogTable {
+  tenant: string
+  id: string
+  at: Date
+  /** `user:<id>`, `key:<id>` or `system`. */
+  actor: string
+  /** A stable word with a dot, such as `user.create`. */
+  action: string
+  /** What it was done to, such as `user:<id>`. */
+  subject: string
+  detail: Json
+}
+
+/**
+ * Key (topic, partition). How far the writer has come; no tenant, for a partition carries all of them.
+ * Changed by compare-and-set: `update ... set version = version + 1 where version = <read> returning version`.
+ */
+export interface WriterPositionsTable {
+  topic: string
+  partition: number
+  /** Offset of the first record that is not yet in the store. */
+  next_offset: number
+  /** The insert that was about to happen, in the writer's notation; null when none is open. */
+  intent: string | null
+  /** Highest sequence per source and epoch, in the writer's notation. */
+  sequences: string
+  version: number
+}
+
+/** One row. */
+export interface InstallTable {
+  id: string
+  created_at: Date
+}
+
+export type ColumnKind = 'boolean' | 'date' | 'json'
+
+type ColumnsHolding<T> = {
+  [Table in keyof Database]: {
+    [Column in keyof Database[Table]]: Database[Table][Column] extends T | null ? Column : never
+  }[keyof Database[Table]]
+}[keyof Database]
+
+/**
+ * Columns that the database holds in another shape than code does. A name means the same in every table, because rows
+ * of a result do not say which table they come from. The compiler refuses a list that lacks a boolean or a date.
+ */
+export const columnKinds = {
+  active: 'boolean',
+  at: 'date',
+  created_at: 'date',
+  updated_at: 'date',
+  password_set_at: 'date',
+  last_sign_in_at: 'date',
+  last_used_at: 'date',
+  expires_at: 'date',
+  revoked_at: 'date',
+  tags: 'json',
+  value: 'json',
+  detail: 'json',
+} as const satisfies Readonly<Record<ColumnsHolding<boolean>, 'boolean'>> &
+  Readonly<Record<ColumnsHolding<Date>, 'date'>> &
+  Readonly<Record<string, ColumnKind>>
