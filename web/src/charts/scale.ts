@@ -44,10 +44,11 @@ export function valueAxis(unit: ChartUnit, top: number, intervals = 4): Axis {
     unit === 'count' ? intervals : unit === 'share' ? 0.01 : unit === 'cores' ? 0.01 : unit === 'bytes' ? 1024 : 0.01
   const reach = Math.max(top, least)
   const { scale, unit: name } = axisUnit(unit, reach)
-  let step = niceStep((reach * 1.04) / scale, intervals)
+  // A little air above the highest value; a share that cannot pass 100 % needs none there.
+  const wanted = (unit === 'share' && top <= 1 ? Math.min(reach * 1.04, 1) : reach * 1.04) / scale
+  let step = niceStep(wanted, intervals)
   if (unit === 'count') step = Math.max(1, Math.round(step))
-  let count = Math.ceil((reach * 1.04) / scale / step - 1e-9)
-  if (unit === 'share' && top <= 1) count = Math.min(count, Math.max(1, Math.floor(100 / step + 1e-9)))
+  const count = Math.ceil(wanted / step - 1e-9)
   const ticks: Tick[] = []
   for (let i = 0; i <= count; i++) {
     const text = label(i * step, step)
