@@ -36,7 +36,16 @@ describe('metadata on SQLite, the file', () => {
     const row = { tenant: 't', key: 'k', value: 'x'.repeat(100_000), updated_at: new Date(), updated_by: 's' }
     const insert = metadata.db.insertInto('settings').values(row).execute()
     await expect(insert).rejects.toMatchObject({ code: 'disk_full', retryable: true })
-    expect(await metadata.ping()).toBe(true)
+    const inTransaction = metadata.transaction((transaction) =>
+      transaction.insertInto('settings').values(row).execute(),
+    )
+    await expect(inTransaction).rejects.toMatchObject({ code: 'disk_full', retryable: true })
+    await metadata.transaction((transaction) =>
+      transaction
+        .insertInto('settings')
+        .values({ ...row, value: 'small' })
+        .execute(),
+    )
     await metadata.stop()
   })
 

@@ -2,8 +2,10 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  CompiledQuery,
   type DatabaseConnection,
   type Driver,
+  type QueryResult,
   type SqliteDatabase,
   SqliteDialect,
   type SqliteDialectConfig,
@@ -70,15 +72,59 @@ class PatientSqliteDialect extends SqliteDialect {
   }
 }
 
-/** Waits for other connections without blocking: one of them may be in this very process and needs to go on. */
+/**
+ * Waits for other connections without blocking: one of them may be in this very process and needs to go on.
+ * Only `begin immediate` ever waits; a lone write therefore gets a transaction of its own. libsql does not reset a
+ * statement that found the file busy, and one that is given up then keeps every later commit from succeeding.
+ */
 class PatientSqliteDriver extends SqliteDriver {
   override async acquireConnection(): Promise<DatabaseConnection> {
     const connection = await super.acquireConnection()
+    let inTransaction = false
+    const run = async <R>(query: CompiledQuery): Promise<QueryResult<R>> => {
+      if (query.sql === 'begin') {
+        const result = await whileBusy(() => connection.executeQuery<R>(query))
+        inTransaction = true
+        return result
+      }
+      if (query.sql === 'rollback') {
+        inTransaction = false
+        return rollBack<R>(connection, query)
+      }
+      const result = await connection.executeQuery<R>(query)
+      if (query.sql === 'commit') inTransaction = false
+      return result
+    }
     return {
-      executeQuery: (query) => whileBusy(() => connection.executeQuery(query)),
+      async executeQuery<R>(query: CompiledQuery) {
+        if (inTransaction || !isWrite(query)) return run<R>(query)
+        await run(CompiledQuery.raw('begin'))
+        try {
+          const result = await run<R>(query)
+          await run(CompiledQuery.raw('commit'))
+          return result
+        } catch (error) {
+          await run(CompiledQuery.raw('rollback'))
+          throw error
+        }
+      },
       streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
     }
   }
+}
+
+/** SQLite has already rolled back after some errors, a full disk among them; they must not be hidden by this one. */
+async function rollBack<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+  try {
+    return await connection.executeQuery<R>(query)
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('no transaction is active')) return { rows: [] }
+    throw error
+  }
+}
+
+function isWrite({ query }: CompiledQuery): boolean {
+  return query.kind === 'InsertQueryNode' || query.kind === 'UpdateQueryNode' || query.kind === 'DeleteQueryNode'
 }
 
 async function whileBusy<T>(call: () => Promise<T>): Promise<T> {
@@ -94,13 +140,15 @@ async function whileBusy<T>(call: () => Promise<T>): Promise<T> {
 }
 
 function translating(database: Libsql.Database): SqliteDatabase {
+  const prepare = (text: string): SqliteStatement =>
+    translate(() => database.prepare(text)) as unknown as SqliteStatement
+  // Prepared once: running it again resets it. A deferred transaction that turns from reading to writing would fail
+  // when another connection has written meanwhile.
+  const begin = prepare('begin immediate')
   return {
     close: () => database.close(),
     prepare: (text) => {
-      // A deferred transaction that turns from reading to writing fails at once when another process has written.
-      const statement: SqliteStatement = translate(() =>
-        database.prepare(text === 'begin' ? 'begin immediate' : text),
-      ) as unknown as SqliteStatement
+      const statement = text === 'begin' ? begin : prepare(text)
       return {
         reader: statement.reader,
         all: (parameters) => translate(() => statement.all(parameters)),
