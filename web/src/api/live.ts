@@ -35,7 +35,7 @@ export const useLiveConnection = defineStore('live', () => {
     },
     onFrame: measure,
     // A refused handshake has no status in the browser: an ordinary call tells whether the session is over.
-    onRefused: () => void api.get('/me').catch(() => undefined),
+    onRefused: () => void api.get('/sessions/current').catch(() => undefined),
   })
 
   let hiding: ReturnType<typeof setTimeout> | undefined

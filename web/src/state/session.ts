@@ -1,20 +1,20 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { ApiError, api } from '../api/client.ts'
-import type { Role, User } from '../api/types.ts'
+import type { CurrentSession, CurrentUser, Role } from '../api/types.ts'
 
 const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
 
 /** Who is signed in. The session itself is an HTTP-only cookie that this code never sees. */
 export const useSession = defineStore('session', () => {
-  const user = shallowRef<User | null>(null)
+  const user = shallowRef<CurrentUser | null>(null)
   const known = ref(false)
 
   /** Asks once who we are; later calls answer from memory until sign-in or sign-out. */
-  async function load(): Promise<User | null> {
+  async function load(): Promise<CurrentUser | null> {
     if (known.value) return user.value
     try {
-      user.value = await api.get<User>('/me', { expectUnauthorised: true })
+      user.value = (await api.get<CurrentSession>('/sessions/current', { expectUnauthorised: true })).user
       known.value = true
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 401) throw error
