@@ -9,7 +9,8 @@ export type ErrorCode =
   | 'bus_retention_blocked' // nothing can be deleted because a consumer has not read it
   | 'record_too_large'
   | 'store_unavailable' // analytics store: not reachable or starting
-  | 'store_rejected' // analytics store: refused the statement or the body
+  | 'store_rejected' // analytics store: refused the statement
+  | 'store_refused_data' // analytics store: this body can never be stored; others can
   | 'metadata_unavailable'
   | 'metadata_conflict' // unique key taken, or lost a compare-and-set
   | 'value_invalid' // a value that the store cannot hold: NUL in text, unsafe integer
