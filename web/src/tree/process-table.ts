@@ -17,7 +17,7 @@ export interface ProcessRow {
   readonly openFiles: number | null
   /** Process id of the group, such as `os:web-1:nginx`. */
   readonly group: string
-  readonly container?: string
+  readonly container?: string | null
   readonly kernelThread?: boolean
 }
 
@@ -132,22 +132,21 @@ function createNode(row: ProcessUpsert, fresh: boolean): ProcessNode {
   }
 }
 
-function assignField<K extends keyof ProcessNode>(
-  node: ProcessNode,
-  field: K,
-  value: ProcessNode[K] | undefined,
-): boolean {
-  if (value === undefined || node[field] === value) return false
-  node[field] = value
-  return true
-}
-
 /** Writes what differs into the node. Says whether values and whether identity changed. */
 function patchNode(node: ProcessNode, row: ProcessUpsert): { values: boolean; identity: boolean } {
+  const target = node as unknown as Record<string, unknown>
+  const assign = (field: string, value: unknown): boolean => {
+    if (value === undefined || target[field] === value) return false
+    target[field] = value
+    return true
+  }
   let values = false
   let identity = false
-  for (const field of valueFields) if (assignField(node, field, row[field])) values = true
-  for (const field of identityFields) if (assignField(node, field, row[field])) identity = true
+  for (const field of valueFields) if (assign(field, row[field])) values = true
+  for (const field of identityFields) {
+    // Texts are never null in a node: a container that is gone is the empty text.
+    if (assign(field, row[field] === null ? '' : row[field])) identity = true
+  }
   if (identity) node.haystack = null
   if (values || identity) node.version += 1
   return { values, identity }

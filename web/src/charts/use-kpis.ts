@@ -1,0 +1,116 @@
+import { computed, onScopeDispose, type Ref, shallowRef, watch } from 'vue'
+import { api } from '../api/client.ts'
+import { useLive } from '../api/live.ts'
+import type { ProcessMetrics } from '../api/types.ts'
+import { kindOf } from '../process-id.ts'
+import { useTime } from '../state/time.ts'
+import { type Kpi, type KpiId, kpisOf, type PerformanceAnswer, seriesOfKpi } from './kpis.ts'
+import { createLatest } from './latest.ts'
+import { type ChartSeries, createAppender, nearestIndex, stepFor } from './series.ts'
+
+interface Wish {
+  readonly id: string
+  readonly from: number
+  readonly to: number
+  readonly stepS: number
+}
+
+/**
+ * All KPIs of a process over the page's range: history in one request with a step suited to `pixels`, then live
+ * from the process's channel, appended in place. `version` rises with every change. Rewound, `latest` is the moment shown.
+ */
+export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
+  processId: Ref<string>,
+  pixels: Ref<number>,
+  intervalS: Ref<number>,
+) {
+  const time = useTime()
+  const series = shallowRef<ReadonlyMap<KpiId, ChartSeries>>(new Map())
+  const version = shallowRef(0)
+  const latest = shallowRef<ProcessMetrics | null>(null)
+  const detail = shallowRef<Detail | null>(null)
+  const error = shallowRef<unknown>(null)
+  const loaded = shallowRef(false)
+  const kpis = computed<readonly Kpi[]>(() => kpisOf(kindOf(processId.value)))
+  const stepS = computed(() => stepFor(time.rangeMs, pixels.value, intervalS.value))
+  let appenders: { kpi: Kpi; append: ReturnType<typeof createAppender>['append'] }[] = []
+  let points: readonly ProcessMetrics[] = []
+
+  async function fetchHistory(wish: Wish, signal: AbortSignal): Promise<void> {
+    try {
+      const answer = await api.get<PerformanceAnswer>(`/processes/${encodeURIComponent(wish.id)}/performance`, {
+        query: { from: new Date(wish.from).toISOString(), to: new Date(wish.to).toISOString(), step: `${wish.stepS}s` },
+        signal,
+      })
+      if (signal.aborted) return
+      const found = new Map<KpiId, ChartSeries>()
+      for (const kpi of kpis.value) found.set(kpi.id, seriesOfKpi(answer, kpi))
+      series.value = found
+      points = answer.points
+      appenders = kpis.value.map((kpi) => ({ kpi, append: createAppender(found.get(kpi.id)!).append }))
+      if (!time.isLive) latest.value = momentOf(answer)
+      error.value = null
+    } catch (failure) {
+      if (signal.aborted) return
+      error.value = failure
+    }
+    loaded.value = true
+    version.value += 1
+  }
+
+  /** The metrics at the end of a rewound range; null when nothing was heard around then. */
+  function momentOf(answer: PerformanceAnswer): ProcessMetrics | null {
+    const times = points.map((point) => Date.parse(point.timestamp ?? ''))
+    const index = nearestIndex(
+      { times, values: times, low: null, high: null, stepMs: answer.step * 1000, resolution: 'raw' },
+      time.toMs,
+    )
+    return index < 0 ? null : points[index]!
+  }
+
+  const history = createLatest<Wish>(fetchHistory)
+  watch(
+    [processId, () => time.rangeMs, () => time.atMs, stepS],
+    ([id], before) => {
+      if (id !== before[0]) {
+        series.value = new Map()
+        appenders = []
+        latest.value = null
+        detail.value = null
+        loaded.value = false
+      }
+      history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value })
+    },
+    { immediate: true },
+  )
+  onScopeDispose(() => history.cancel())
+
+  function take(metrics: ProcessMetrics): void {
+    latest.value = metrics
+    if (metrics.timestamp === null) return
+    const at = Date.parse(metrics.timestamp)
+    for (const { kpi, append } of appenders) append(at, kpi.pick(metrics) ?? null, time.fromMs)
+    version.value += 1
+  }
+  const live = useLive<Detail, { metrics: ProcessMetrics }>(() => `process:${processId.value}`, {
+    snapshot(value) {
+      detail.value = value
+      if (value.metrics) take(value.metrics)
+    },
+    changes: (value) => take(value.metrics),
+  })
+
+  return {
+    kpis,
+    series,
+    version,
+    latest,
+    detail,
+    stepS,
+    error: computed(() => error.value ?? (live.error.value ? new Error(live.error.value) : null)),
+    loaded,
+    retry: () => history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value }),
+  }
+}
+
+export type Kpis = ReturnType<typeof useKpis>
