@@ -23,6 +23,8 @@ export const groupMetrics = {
   threads: gauge('process.thread.count', '{thread}', 'Threads, all instances'),
   openFiles: gauge('process.unix.file_descriptor.count', '{file_descriptor}', 'Open file descriptors, all instances'),
   instances: gauge('process.count', '{process}', 'Instances alive'),
+  cpuLimit: gauge('process.cpu.limit', '{cpu}', 'CPU limit of the cgroup in cores, where there is one'),
+  memoryLimit: gauge('process.memory.limit', 'By', 'Memory limit of the cgroup, where there is one'),
 } as const
 
 /** Metrics of a host. Those with attributes name them in `about`. */

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file driftline/v1/packed.proto.
  */
 export const file_driftline_v1_packed: GenFile = /*@__PURE__*/
-  fileDesc("ChlkcmlmdGxpbmUvdjEvcGFja2VkLnByb3RvEgxkcmlmdGxpbmUudjEiYAoRUGFja2VkU2FtcGxlQmF0Y2gSFAoMYmFzZV90aW1lX21zGAEgASgQEg4KBnNlcmllcxgCIAEoDBIWCg50aW1lX29mZnNldF9tcxgDIAEoDBINCgV2YWx1ZRgEIAEoDCJ2Cg5QYWNrZWRTbmFwc2hvdBIOCgZ0ZW5hbnQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd0aW1lX21zGAMgASgQEhEKCWtleV9mcmFtZRgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoDBINCgV0YWJsZRgGIAEoDGIGcHJvdG8z");
+  fileDesc("ChlkcmlmdGxpbmUvdjEvcGFja2VkLnByb3RvEgxkcmlmdGxpbmUudjEiYAoRUGFja2VkU2FtcGxlQmF0Y2gSFAoMYmFzZV90aW1lX21zGAEgASgQEg4KBnNlcmllcxgCIAEoDBIWCg50aW1lX29mZnNldF9tcxgDIAEoDBINCgV2YWx1ZRgEIAEoDCJ2Cg5QYWNrZWRTbmFwc2hvdBIOCgZ0ZW5hbnQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd0aW1lX21zGAMgASgQEhEKCWtleV9mcmFtZRgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoDBINCgV0YWJsZRgGIAEoDCLiAwoOUGFja2VkS3BpQmF0Y2gSDgoGdGVuYW50GAEgASgJEhYKDmJ1Y2tldF90aW1lX21zGAIgASgQEhEKCWJ1Y2tldF9tcxgDIAEoDRIPCgdwcm9jZXNzGAQgAygJEhkKEWV4ZWN1dGlvbl90aW1lX21zGAUgASgMEhQKDHN1Y2Nlc3NfcmF0ZRgGIAEoDBISCgplcnJvcl9yYXRlGAcgASgMEh0KFXRocm91Z2hwdXRfcGVyX3NlY29uZBgIIAEoDBIRCgljcHVfY29yZXMYCSABKAwSFAoMbWVtb3J5X2J5dGVzGAogASgMEh0KFXJlYWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoDBIeChZ3cml0ZV9ieXRlc19wZXJfc2Vjb25kGAwgASgMEigKIG5ldHdvcmtfcmVjZWl2ZV9ieXRlc19wZXJfc2Vjb25kGA0gASgMEikKIW5ldHdvcmtfdHJhbnNtaXRfYnl0ZXNfcGVyX3NlY29uZBgOIAEoDBIRCgljcHVfc2hhcmUYDyABKAwSFAoMbWVtb3J5X3NoYXJlGBAgASgMEhAKCGlvX3NoYXJlGBEgASgMEhUKDW5ldHdvcmtfc2hhcmUYEiABKAwSEQoJaW5zdGFuY2VzGBMgASgMYgZwcm90bzM");
 
 /**
  * Twin of SampleBatch.
@@ -99,4 +99,113 @@ export type PackedSnapshot = Message<"driftline.v1.PackedSnapshot"> & {
  */
 export const PackedSnapshotSchema: GenMessage<PackedSnapshot> = /*@__PURE__*/
   messageDesc(file_driftline_v1_packed, 1);
+
+/**
+ * Twin of KpiBatch: each array of doubles is its little-endian memory, 8 bytes per process.
+ *
+ * @generated from message driftline.v1.PackedKpiBatch
+ */
+export type PackedKpiBatch = Message<"driftline.v1.PackedKpiBatch"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: sfixed64 bucket_time_ms = 2;
+   */
+  bucketTimeMs: bigint;
+
+  /**
+   * @generated from field: uint32 bucket_ms = 3;
+   */
+  bucketMs: number;
+
+  /**
+   * @generated from field: repeated string process = 4;
+   */
+  process: string[];
+
+  /**
+   * @generated from field: bytes execution_time_ms = 5;
+   */
+  executionTimeMs: Uint8Array;
+
+  /**
+   * @generated from field: bytes success_rate = 6;
+   */
+  successRate: Uint8Array;
+
+  /**
+   * @generated from field: bytes error_rate = 7;
+   */
+  errorRate: Uint8Array;
+
+  /**
+   * @generated from field: bytes throughput_per_second = 8;
+   */
+  throughputPerSecond: Uint8Array;
+
+  /**
+   * @generated from field: bytes cpu_cores = 9;
+   */
+  cpuCores: Uint8Array;
+
+  /**
+   * @generated from field: bytes memory_bytes = 10;
+   */
+  memoryBytes: Uint8Array;
+
+  /**
+   * @generated from field: bytes read_bytes_per_second = 11;
+   */
+  readBytesPerSecond: Uint8Array;
+
+  /**
+   * @generated from field: bytes write_bytes_per_second = 12;
+   */
+  writeBytesPerSecond: Uint8Array;
+
+  /**
+   * @generated from field: bytes network_receive_bytes_per_second = 13;
+   */
+  networkReceiveBytesPerSecond: Uint8Array;
+
+  /**
+   * @generated from field: bytes network_transmit_bytes_per_second = 14;
+   */
+  networkTransmitBytesPerSecond: Uint8Array;
+
+  /**
+   * @generated from field: bytes cpu_share = 15;
+   */
+  cpuShare: Uint8Array;
+
+  /**
+   * @generated from field: bytes memory_share = 16;
+   */
+  memoryShare: Uint8Array;
+
+  /**
+   * @generated from field: bytes io_share = 17;
+   */
+  ioShare: Uint8Array;
+
+  /**
+   * @generated from field: bytes network_share = 18;
+   */
+  networkShare: Uint8Array;
+
+  /**
+   * @generated from field: bytes instances = 19;
+   */
+  instances: Uint8Array;
+};
+
+/**
+ * Describes the message driftline.v1.PackedKpiBatch.
+ * Use `create(PackedKpiBatchSchema)` to create a new message.
+ */
+export const PackedKpiBatchSchema: GenMessage<PackedKpiBatch> = /*@__PURE__*/
+  messageDesc(file_driftline_v1_packed, 2);
 
