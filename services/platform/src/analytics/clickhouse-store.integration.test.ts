@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import {
   DeadLetterSchema,
   KpiBatchSchema,
@@ -10,10 +8,8 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../errors.ts'
 import type { AnalyticsStore, InsertProtobuf } from './analytics-store.ts'
+import { protoText } from './proto-text.ts'
 import { bodyOf, delimited, startTestStore, type TestStore } from './store-test-kit.ts'
-
-const proto = (name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../../../../proto/driftline/v1/${name}.proto`, import.meta.url)), 'utf8')
 
 const nowMs = Math.floor(Date.now() / 60_000) * 60_000 - 60_000
 const base = BigInt(nowMs)
@@ -38,7 +34,7 @@ let tokens = 0
 const freshToken = (): string => `test-${++tokens}`
 
 function samplesInsert(body: Uint8Array, deduplicationToken = freshToken()): InsertProtobuf {
-  return { table: 'samples_in', schema: proto('samples'), message: 'SampleBatch', body, deduplicationToken }
+  return { table: 'samples_in', schema: protoText(SampleBatchSchema), message: 'SampleBatch', body, deduplicationToken }
 }
 
 const code = async (promise: Promise<unknown>): Promise<string> => {
@@ -196,7 +192,7 @@ describe('series', () => {
     ])
     await store.insertProtobuf({
       table: 'series_in',
-      schema: proto('series'),
+      schema: protoText(SeriesBatchSchema),
       message: 'SeriesBatch',
       body,
       deduplicationToken: freshToken(),
@@ -214,7 +210,7 @@ describe('series', () => {
     ] as const) {
       const series = [{ id: 1n, tenant: 't', process: 'p', metric: 'm', unit, kind: 99, definedAtMs }]
       const body = bodyOf(SeriesBatchSchema, [{ series }])
-      const insert = { table: 'series_in', schema: proto('series'), message: 'SeriesBatch', body }
+      const insert = { table: 'series_in', schema: protoText(SeriesBatchSchema), message: 'SeriesBatch', body }
       await store.insertProtobuf({ ...insert, deduplicationToken: freshToken() })
     }
     expect(await store.query('SELECT unit, kind FROM series FINAL')).toEqual([{ unit: 'new', kind: 'unspecified' }])
@@ -234,7 +230,7 @@ describe('snapshots', () => {
     }))
     await store.insertProtobuf({
       table: 'snapshots_in',
-      schema: proto('packed'),
+      schema: protoText(PackedSnapshotSchema),
       message: 'PackedSnapshot',
       body: bodyOf(PackedSnapshotSchema, frames),
       deduplicationToken: freshToken(),
@@ -257,7 +253,7 @@ describe('kpis', () => {
       const bucket = { tenant: 't', bucketTimeMs: base + BigInt(i * 1000), bucketMs: 1000, process: ['p', "q'"] }
       await store.insertProtobuf({
         table: 'kpis_in',
-        schema: proto('kpis'),
+        schema: protoText(KpiBatchSchema),
         message: 'KpiBatch',
         body: bodyOf(KpiBatchSchema, [{ ...bucket, ...columns, cpuCores: [Number.NaN, cpu] }]),
         deduplicationToken: freshToken(),
@@ -283,7 +279,7 @@ describe('dead letters', () => {
   it('keep reason and payload', async () => {
     await store.insertProtobuf({
       table: 'dead_letters_in',
-      schema: proto('dead_letters'),
+      schema: protoText(DeadLetterSchema),
       message: 'DeadLetter',
       body: bodyOf(DeadLetterSchema, [
         {

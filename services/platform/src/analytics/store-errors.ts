@@ -4,27 +4,22 @@ import { AppError, type ErrorCode } from '../errors.ts'
 /** What a statement was for: the same answer of ClickHouse means something else to a read than to an insert. */
 export type StatementPurpose = 'query' | 'execute' | 'insert'
 
-/** ClickHouse's codes for data that cannot be stored, whatever is tried: the body of the insert is at fault. */
+/**
+ * ClickHouse's codes for data that cannot be stored, whatever is tried. Only codes that the body alone can cause: a
+ * view or a schema that is wrong must hold the stream up, not send all of it to the dead letters.
+ */
 const DATA_AT_FAULT = new Set([
-  6, // CANNOT_PARSE_TEXT
-  9, // SIZES_OF_COLUMNS_DOESNT_MATCH
-  27, // CANNOT_PARSE_INPUT_ASSERTION_FAILED
   32, // ATTEMPT_TO_READ_AFTER_EOF
   33, // CANNOT_READ_ALL_DATA
-  53, // TYPE_MISMATCH
   69, // ARGUMENT_OUT_OF_BOUND
-  70, // CANNOT_CONVERT_TYPE
-  72, // CANNOT_PARSE_NUMBER
   117, // INCORRECT_DATA
   128, // TOO_LARGE_ARRAY_SIZE
   131, // TOO_LARGE_STRING_SIZE
   190, // SIZES_OF_ARRAYS_DONT_MATCH
   321, // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
   407, // DECIMAL_OVERFLOW
-  434, // PROTOBUF_BAD_CAST
-  435, // PROTOBUF_FIELD_NOT_REPEATED
-  444, // UNKNOWN_PROTOBUF_FORMAT
-  691, // UNKNOWN_ELEMENT_OF_ENUM
+  436, // PROTOBUF_BAD_CAST
+  444, // UNKNOWN_PROTOBUF_FORMAT: the bytes do not fit the message
 ])
 
 /** The server is busy, short of something or going down: the same statement may pass later. */
@@ -40,7 +35,8 @@ const PASSING = new Set([
   745, // SERVER_OVERLOADED
 ])
 
-const TIMEOUTS = new Set([159, 160, 469])
+/** TIMEOUT_EXCEEDED and TOO_SLOW. */
+const TIMEOUTS = new Set([159, 160])
 const NOT_ENOUGH_SPACE = 243
 const TOO_MANY_PARTS = 252
 const MEMORY_LIMIT_EXCEEDED = 241
