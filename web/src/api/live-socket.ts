@@ -92,9 +92,10 @@ export function createLiveSocket(deps: LiveSocketDeps) {
     if (frame.snapshot !== undefined) {
       channel.seq = frame.seq ?? 0
       for (const listener of channel.listeners) listener.snapshot(frame.snapshot)
+    } else if (channel.seq !== null && frame.seq !== channel.seq + 1) {
+      resubscribe(frame.channel, channel)
     } else if (channel.seq !== null) {
-      if (frame.seq !== channel.seq + 1) return resubscribe(frame.channel, channel)
-      channel.seq = frame.seq
+      channel.seq += 1
       for (const listener of channel.listeners) listener.changes(frame.changes)
     }
   }

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest'
+import { trailPaths } from './trail.ts'
+
+it('is a dashed line where nothing was seen', () => {
+  expect(trailPaths([], 100, 22)).toEqual({ line: '', area: '', gaps: 'M0 18H100' })
+  expect(trailPaths([Number.NaN, 0], 100, 22)).toMatchObject({ gaps: 'M0 18H50', line: 'M50 18L100 18' })
+})
+
+it('stays flat for little and fills its height for much', () => {
+  expect(trailPaths([0.001, 0.001], 100, 22).line).toBe('M0 17.9L50 17.9L100 17.9')
+  expect(trailPaths([0, 8], 100, 22).line).toBe('M0 18L50 2L100 2')
+})
+
+it('breaks the line at a gap', () => {
+  const { line } = trailPaths([1, Number.NaN, 1], 90, 22)
+  expect(line.match(/M/g)).toHaveLength(2)
+})

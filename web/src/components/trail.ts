@@ -1,0 +1,37 @@
+/** A trail never fills its height for less than this many cores: an idle process stays flat. */
+const fullScaleCoresMin = 0.25
+
+/** SVG paths of a trail of CPU values in cores, oldest first; NaN is a gap. */
+export function trailPaths(
+  values: readonly number[],
+  width: number,
+  height: number,
+): { line: string; area: string; gaps: string } {
+  const base = height - 4
+  if (values.length === 0) return { line: '', area: '', gaps: `M0 ${base}H${width}` }
+  const peak = Math.max(fullScaleCoresMin, ...values.filter((value) => !Number.isNaN(value)))
+  const step = width / values.length
+  const x = (index: number) => round(index * step)
+  const y = (value: number) => round(base - (Math.max(0, value) / peak) * (base - 2))
+  let line = ''
+  let area = ''
+  let gaps = ''
+  let start = -1
+  for (let i = 0; i <= values.length; i++) {
+    const value = values[i]
+    const seen = value !== undefined && !Number.isNaN(value)
+    if (seen && start < 0) start = i
+    if (!seen && start >= 0) {
+      const run = values.slice(start, i).map((one, offset) => `${x(start + offset)} ${y(one)}`)
+      // The last point reaches to the end of its step, so that a single point is a line too.
+      run.push(`${x(i)} ${y(values[i - 1] ?? 0)}`)
+      line += `M${run.join('L')}`
+      area += `M${x(start)} ${base}L${run.join('L')}L${x(i)} ${base}Z`
+      start = -1
+    }
+    if (!seen && i < values.length) gaps += `M${x(i)} ${base}H${x(i + 1)}`
+  }
+  return { line, area, gaps }
+}
+
+const round = (value: number) => Math.round(value * 10) / 10

@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest'
+import type { ProcessItem, Status } from '../../api/types.ts'
+import { createFormat } from '../../format.ts'
+import { kindOf } from '../../process-id.ts'
+import { findingOf } from './finding.ts'
+
+const f = createFormat('en-GB', 'UTC')
+const now = Date.UTC(2026, 10, 17, 14, 40, 10)
+const item = (processId: string, status: Status, instances: number, cpuCores = 0.1) =>
+  ({
+    processId,
+    kind: kindOf(processId),
+    name: processId.split(':').at(-1),
+    status,
+    metrics: { values: { instances, cpuCores } },
+  }) as ProcessItem
+const calm = [item('host:a', 'ok', 3), item('os:a:chrome', 'ok', 38, 1.12), item('os:a:sshd', 'ok', 1)]
+const say = (items: ProcessItem[], more: Partial<Parameters<typeof findingOf>[0]> = {}) => {
+  const finding = findingOf({ items, sinceMs: now - 86_400_000, nowMs: now, atMs: null, ...more }, f)
+  return `${finding.say} ${finding.more}`.trim()
+}
+
+it('says that a fresh machine is on the air', () => {
+  expect(say(calm, { sinceMs: now - 144_000 })).toBe(
+    'This machine is on the air. 39 processes, 2 groups, first sample 2 min 24 s ago.',
+  )
+})
+it('says that all is heard from, and what is busiest', () => {
+  expect(say(calm)).toBe('All is heard from: 39 processes, 2 groups on 1 host. Busiest is chrome: 112.0 % CPU.')
+})
+it('says first what is wrong', () => {
+  expect(say([...calm, item('host:b', 'silent', 0)])).toBe('1 of 4 processes is silent. Not heard from: b.')
+  expect(say([...calm, item('os:b:x', 'critical', 1), item('os:b:y', 'silent', 1)])).toBe(
+    '1 of 5 processes is drifting. 1 critical.',
+  )
+})
+it('speaks of the past as past', () => {
+  expect(say(calm, { atMs: now })).toBe('3 processes were watched at 14:40:10. Busiest was chrome: 112.0 % CPU.')
+  expect(say([], { atMs: now })).toBe('Nothing was watched then.')
+  expect(say([])).toBe('Nothing has been heard yet.')
+})

@@ -1,0 +1,73 @@
+import type { ProcessItem } from '../../api/types.ts'
+import { type Format, plain } from '../../format.ts'
+import { readableId } from '../../process-id.ts'
+
+/** What the page says first: a bold sentence, then a quiet one. */
+export interface Finding {
+  readonly say: string
+  readonly more: string
+}
+
+export interface FindingInput {
+  readonly items: readonly ProcessItem[]
+  /** When data began, in ms since 1970; null while unknown. */
+  readonly sinceMs: number | null
+  readonly nowMs: number
+  /** The moment shown, or null when live. */
+  readonly atMs: number | null
+}
+
+const freshMs = 30 * 60_000
+
+const many = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`
+
+/** The state of the estate in one sentence with numbers. */
+export function findingOf(input: FindingInput, format: Format): Finding {
+  const hosts = input.items.filter((item) => item.kind === 'host')
+  const groups = input.items.filter((item) => item.kind === 'os')
+  const instances = groups.reduce((sum, item) => sum + (item.metrics?.values.instances ?? 0), 0)
+  const total = input.items.length
+  if (total === 0)
+    return { say: input.atMs === null ? 'Nothing has been heard yet.' : 'Nothing was watched then.', more: '' }
+
+  const sum = `${many(instances, 'process', 'processes')}, ${many(groups.length, 'group', 'groups')}`
+  if (input.atMs !== null)
+    return {
+      say: `${many(total, 'process', 'processes')} were watched at ${format.clock(input.atMs)}.`,
+      more: busiest(groups, format, 'was'),
+    }
+
+  const critical = input.items.filter((item) => item.status === 'critical').length
+  const warning = input.items.filter((item) => item.status === 'warning').length
+  const silent = input.items.filter((item) => item.status === 'silent')
+  if (critical + warning > 0)
+    return {
+      say: `${critical + warning} of ${total} processes ${critical + warning === 1 ? 'is' : 'are'} drifting.`,
+      more: critical ? `${critical} critical.` : '',
+    }
+  if (silent.length > 0) {
+    const quietHosts = silent.filter((item) => item.kind === 'host').map((item) => item.name)
+    const more =
+      quietHosts.length > 0
+        ? `Not heard from: ${quietHosts.slice(0, 3).join(', ')}${quietHosts.length > 3 ? ' and more' : ''}.`
+        : ''
+    return { say: `${silent.length} of ${total} processes ${silent.length === 1 ? 'is' : 'are'} silent.`, more }
+  }
+  const age = input.sinceMs === null ? null : input.nowMs - input.sinceMs
+  if (hosts.length <= 1 && age !== null && age < freshMs) {
+    return { say: `This machine is on the air. ${sum}, first sample ${format.seconds(age / 1000)} ago.`, more: '' }
+  }
+  return {
+    say: `All is heard from: ${sum} on ${many(hosts.length, 'host', 'hosts')}.`,
+    more: busiest(groups, format, 'is'),
+  }
+}
+
+function busiest(groups: readonly ProcessItem[], format: Format, verb: string): string {
+  let top: ProcessItem | null = null
+  for (const item of groups) {
+    if ((item.metrics?.values.cpuCores ?? 0) > (top?.metrics?.values.cpuCores ?? 0)) top = item
+  }
+  const cpu = format.cpu(top?.metrics?.values.cpuCores)
+  return top && cpu ? `Busiest ${verb} ${readableId(top.processId).last}: ${plain(cpu)} CPU.` : ''
+}

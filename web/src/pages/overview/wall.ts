@@ -1,0 +1,52 @@
+import type { ProcessItem, Status } from '../../api/types.ts'
+import { kindNames, type ProcessKind } from '../../process-id.ts'
+
+export interface WallBlock {
+  readonly kind: ProcessKind
+  readonly name: string
+  readonly total: number
+  readonly items: readonly ProcessItem[]
+}
+
+const urgency: Record<Status, number> = { critical: 0, warning: 1, silent: 2, learning: 3, ok: 3 }
+/** A heading is as high as about this many lines. */
+const headingLines = 1
+
+/**
+ * Blocks by kind in two columns of about the same height, at most `linesMax` lines in all. What needs attention comes
+ * first and is never left out for something calm; then memory decides, which moves slowly enough to keep its place.
+ */
+export function wallColumns(items: readonly ProcessItem[], linesMax: number): [WallBlock[], WallBlock[]] {
+  const sorted = [...items].sort(
+    (a, b) =>
+      urgency[a.status] - urgency[b.status] ||
+      (b.metrics?.values.memoryBytes ?? 0) - (a.metrics?.values.memoryBytes ?? 0) ||
+      a.processId.localeCompare(b.processId),
+  )
+  const kept = new Set(sorted.filter((item) => item.kind === 'host' || urgency[item.status] < 3).slice(0, linesMax))
+  for (const item of sorted) if (kept.size < linesMax) kept.add(item)
+
+  const kinds = (Object.keys(kindNames) as ProcessKind[]).filter((kind) => items.some((item) => item.kind === kind))
+  const blocks = kinds.map((kind) => ({
+    kind,
+    name: kindNames[kind],
+    total: items.filter((item) => item.kind === kind).length,
+    items: sorted.filter((item) => item.kind === kind && kept.has(item)),
+  }))
+  return split(blocks)
+}
+
+/** Halves the lines; the block across the middle goes on at the top of the second column. */
+function split(blocks: readonly WallBlock[]): [WallBlock[], WallBlock[]] {
+  const height = blocks.reduce((sum, block) => sum + block.items.length + headingLines, 0)
+  const first: WallBlock[] = []
+  const second: WallBlock[] = []
+  let room = Math.ceil((height + headingLines) / 2)
+  for (const block of blocks) {
+    const fits = Math.max(0, Math.min(block.items.length, room - headingLines))
+    if (fits > 0) first.push({ ...block, items: block.items.slice(0, fits), total: block.total })
+    if (fits < block.items.length) second.push({ ...block, items: block.items.slice(fits) })
+    room -= fits + headingLines
+  }
+  return [first, second]
+}

@@ -1,0 +1,90 @@
+import { defineStore } from 'pinia'
+import { computed, getCurrentScope, onScopeDispose, ref, shallowRef, watch } from 'vue'
+import { api } from '../api/client.ts'
+import { useLive, useLiveConnection } from '../api/live.ts'
+import type { OperationalDashboard, OverviewChanges, ProcessItem, StatusCounts } from '../api/types.ts'
+import { createHistory } from './history.ts'
+import { useTime } from './time.ts'
+
+/** While someone drags through time, the past is asked for at most this often. */
+const pastDelayMs = 120
+
+/**
+ * All processes of the estate, live or at the moment rewound to. One copy for the app: the overview, the palette and
+ * the lists read it. `items` is one map changed in place; `version` grows with every change.
+ */
+export const useEstate = defineStore('estate', () => {
+  const time = useTime()
+  const connection = useLiveConnection()
+  const items = shallowRef(new Map<string, ProcessItem>())
+  const counts = shallowRef<StatusCounts | null>(null)
+  const version = ref(0)
+  const users = ref(0)
+  const loaded = ref(false)
+  const error = shallowRef<unknown>(null)
+  const history = createHistory()
+
+  function take(dashboard: OperationalDashboard): void {
+    items.value = new Map(dashboard.processes.map((item) => [item.processId, item]))
+    counts.value = dashboard.counts
+    loaded.value = true
+    error.value = null
+    version.value++
+  }
+
+  const { error: refused } = useLive<OperationalDashboard, OverviewChanges>(
+    () => (users.value > 0 ? 'overview' : null),
+    {
+      snapshot: take,
+      changes(changes) {
+        for (const item of changes.processes) items.value.set(item.processId, item)
+        for (const id of changes.removed) items.value.delete(id)
+        counts.value = changes.counts
+        version.value++
+      },
+    },
+  )
+
+  // Live values leave a short trail for the sparklines; it is kept here and costs the server nothing.
+  setInterval(() => {
+    if (time.isLive && users.value > 0 && connection.state === 'open') history.add(Date.now(), items.value.values())
+  }, history.stepMs)
+
+  let asking: AbortController | null = null
+  async function loadPast(at: string): Promise<void> {
+    asking?.abort()
+    const mine = new AbortController()
+    asking = mine
+    try {
+      await new Promise((resolve) => setTimeout(resolve, pastDelayMs))
+      if (mine.signal.aborted) return
+      const dashboard = await api.get<OperationalDashboard>('/overview', { query: { at }, signal: mine.signal })
+      if (!mine.signal.aborted) take(dashboard)
+    } catch (failure) {
+      if (!mine.signal.aborted) error.value = failure
+    }
+  }
+  watch(
+    () => (users.value > 0 ? time.at : null),
+    (at) => {
+      if (at === null) asking?.abort()
+      else void loadPast(at)
+    },
+    { immediate: true },
+  )
+
+  return {
+    items,
+    counts,
+    version,
+    loaded,
+    history,
+    error: computed(() => (refused.value ? new Error(refused.value) : error.value)),
+    /** Keeps the estate up to date for as long as the calling component lives. */
+    use(): void {
+      users.value++
+      if (getCurrentScope()) onScopeDispose(() => users.value--)
+    },
+    reload: () => (time.at ? loadPast(time.at) : Promise.resolve(connection.socket.retryNow())),
+  }
+})

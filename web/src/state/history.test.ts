@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest'
+import type { ProcessItem } from '../api/types.ts'
+import { createHistory } from './history.ts'
+
+const item = (processId: string, cpuCores: number | null) =>
+  ({ processId, metrics: { values: { cpuCores } } }) as unknown as ProcessItem
+
+it('keeps five minutes, newest last, and leaves gaps open', () => {
+  const history = createHistory()
+  history.add(1_000_000_000, [item('a', 1)])
+  history.add(1_000_005_000, [item('a', 2)])
+  history.add(1_000_020_000, [item('a', 3)])
+  expect(history.of('a').slice(-5)).toEqual([1, 2, Number.NaN, Number.NaN, 3])
+  expect(history.of('a')).toHaveLength(60)
+})
+
+it('takes one point a step, forgets what is gone, and knows nothing of strangers', () => {
+  const history = createHistory()
+  history.add(5000, [item('a', 1), item('b', null)])
+  history.add(5001, [item('a', 9)])
+  expect(history.of('a').at(-1)).toBe(1)
+  expect(history.of('b').at(-1)).toBeNaN()
+  history.add(10_000, [item('a', 1)])
+  expect(history.of('b')).toEqual([])
+})

@@ -1,0 +1,39 @@
+import type { ProcessItem } from '../api/types.ts'
+
+const stepMs = 5000
+const points = 60
+
+/**
+ * CPU of each process over the last five minutes, a point each 5 s. Gaps stay gaps (NaN): what was not seen is not
+ * drawn as calm. Bounded by forgetting processes that are gone.
+ */
+export function createHistory() {
+  const rings = new Map<string, Float32Array>()
+  let last = 0
+
+  return {
+    stepMs,
+    points,
+    add(nowMs: number, items: Iterable<ProcessItem>): void {
+      const step = Math.floor(nowMs / stepMs)
+      const shift = last === 0 ? points : Math.min(points, step - last)
+      if (shift <= 0) return
+      last = step
+      const seen = new Set<string>()
+      for (const item of items) {
+        seen.add(item.processId)
+        let ring = rings.get(item.processId)
+        if (!ring) {
+          ring = new Float32Array(points).fill(Number.NaN)
+          rings.set(item.processId, ring)
+        }
+        ring.copyWithin(0, shift)
+        ring.fill(Number.NaN, points - shift)
+        ring[points - 1] = item.metrics?.values.cpuCores ?? Number.NaN
+      }
+      for (const id of rings.keys()) if (!seen.has(id)) rings.delete(id)
+    },
+    /** Oldest first; a copy, so that a drawing never changes under the reader. */
+    of: (id: string): readonly number[] => Array.from(rings.get(id) ?? []),
+  }
+}

@@ -1,0 +1,14 @@
+import { type RouteLocationRaw, useRouter } from 'vue-router'
+import { hostOf, kindOf } from '../process-id.ts'
+
+/** Where a process lives in the app: a host has a page of its own kind. */
+export function processLink(id: string): RouteLocationRaw {
+  const host = hostOf(id)
+  if (kindOf(id) === 'host' && host !== null) return { name: 'host', params: { host } }
+  return { name: 'process', params: { id } }
+}
+
+export function useOpenProcess(): (id: string) => void {
+  const router = useRouter()
+  return (id) => void router.push(processLink(id))
+}
