@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { partitionOf } from '@driftline/proto'
+import { topics as driftlineTopics, partitionOf } from '@driftline/proto'
 import type { Clock } from '../clock.ts'
 import { createDataDir } from '../data-dir.ts'
 import { AppError } from '../errors.ts'
@@ -20,7 +20,8 @@ import { startTail } from './embedded/tail.ts'
 export interface EmbeddedBusConfig {
   /** The bus keeps everything in `bus` below this directory and lets no other process in. */
   readonly dataDir: string
-  readonly topics: BusTopics
+  /** Driftline's unless given. */
+  readonly topics?: BusTopics
   /** Put in front of topic names on disk; for tests. */
   readonly topicPrefix?: string
   /** Size from which a segment is closed, bytes. Small topics use less: a quarter of their share. */
@@ -44,6 +45,7 @@ export interface EmbeddedBusDeps {
 const MIB = 1024 * 1024
 const DAY_MS = 86_400_000
 const DEFAULTS = {
+  topics: driftlineTopics as BusTopics,
   topicPrefix: '',
   segmentBytes: 64 * MIB,
   reserveBytes: 64 * MIB,

@@ -33,7 +33,10 @@ export interface PartitionLog {
   readonly partition: number
   /** Finds what is on disk. No record gets an offset below `minimumOffset`, which groups have passed already. */
   recover(minimumOffset: number): Promise<void>
-  /** Resolves when the records are durable. Waiting calls share a commit. */
+  /**
+   * Resolves when the records are durable. Waiting calls share a commit, and a failure also fails those behind it: a
+   * source that tries again in order then never has a later batch stored before an earlier one.
+   */
   append(records: readonly OutgoingRecord[], bytes: number): Promise<void>
   /** Offset of the oldest record that is there. */
   startOffset(): number
@@ -127,7 +130,8 @@ export function createPartitionLog(config: PartitionLogConfig, deps: PartitionLo
         for (const listener of listeners) listener()
       } catch (error) {
         const translated = error instanceof AppError ? error : await recoverFrom(error)
-        for (const append of appends) append.reject(translated)
+        for (const append of [...appends, ...waiting.splice(0)]) append.reject(translated)
+        waitingBytes = 0
       }
     }
     committing = null

@@ -1,0 +1,72 @@
+import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { AppError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+
+export interface KafkaConnection {
+  /** `host:port` of some brokers; the rest is learnt from them. */
+  readonly brokers: readonly string[]
+  /** Name under which the brokers log this process. */
+  readonly clientId: string
+  readonly ssl?: NonNullable<KafkaConfig['ssl']>
+  readonly sasl?: NonNullable<KafkaConfig['sasl']>
+}
+
+/** kafkajs retries a request this often by itself, about 3 s in all, before the failure is ours. */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 }
+
+export function createClient(connection: KafkaConnection, logger: Logger): Kafka {
+  const { brokers, clientId, ssl, sasl } = connection
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+    connectionTimeout: 3000,
+    requestTimeout: 30_000,
+    retry: RETRY,
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => {
+      const { message, timestamp: _timestamp, ...fields } = entry.log
+      logger[levelOf(entry.level)]({ ...fields, namespace: entry.namespace }, `kafkajs: ${message}`)
+    },
+  })
+}
+
+/** What kafkajs calls an error it mostly retries; what we give up on, we log ourselves. */
+function levelOf(level: logLevel): 'warn' | 'debug' {
+  return level === logLevel.ERROR || level === logLevel.WARN ? 'warn' : 'debug'
+}
+
+const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+const FORBIDDEN = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+])
+
+/** Names a failure of kafkajs: `record_too_large`, `forbidden`, else `bus_unavailable` (retryable). */
+export function translateKafkaError(error: unknown, doing: string): AppError {
+  if (error instanceof AppError) return error
+  const types = chainOf(error).map((each) => each.type ?? '')
+  const reason = chainOf(error).at(-1)?.message ?? String(error)
+  const message = `${doing}: ${reason}`
+  if (types.some((type) => TOO_LARGE.has(type))) return new AppError('record_too_large', message, { cause: error })
+  if (types.some((type) => FORBIDDEN.has(type))) return new AppError('forbidden', message, { cause: error })
+  return new AppError('bus_unavailable', message, { retryable: true, cause: error })
+}
+
+interface KafkaError {
+  readonly message: string
+  readonly type?: string
+}
+
+function chainOf(error: unknown): KafkaError[] {
+  const chain: KafkaError[] = []
+  let each: unknown = error
+  while (each instanceof Error && chain.length < 10) {
+    chain.push(each)
+    each = each.cause
+  }
+  return chain
+}

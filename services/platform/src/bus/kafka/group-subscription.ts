@@ -1,0 +1,205 @@
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
+import { AppError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import { createBackoff } from '../backoff.ts'
+import type { BusRecord, RecordBatch, SubscribeOptions, Subscription } from '../bus.ts'
+import { maxRecordBytes } from '../bus-topic.ts'
+import { translateKafkaError } from './client.ts'
+import { createOwnership, type Session } from './ownership.ts'
+import { chunksOf, toRecord } from './records.ts'
+
+export interface ConsumerDeps {
+  readonly logger: Logger
+  /** Kafka will not run this consumer again: the process must end. */
+  readonly onFatal: (error: Error) => void
+}
+
+export interface GroupDeps extends ConsumerDeps {
+  readonly topicPrefix: string
+  readonly onHandled: (group: string, batch: RecordBatch) => void
+  readonly onFailed: (group: string) => void
+}
+
+/** A member that says nothing for so long is dead, and its partitions go to others. */
+const SESSION_TIMEOUT_MS = 10_000
+const HEARTBEAT_MS = 500
+/** A fetch without new records is answered after this; with some, at once. Stopping waits for it. */
+const FETCH_WAIT_MS = 100
+const PARTITIONS_AT_ONCE = 8
+const COMMIT_ATTEMPTS = 5
+
+/** Settings that every consumer of ours shares. */
+export const consumerSettings = {
+  allowAutoTopicCreation: false,
+  sessionTimeout: SESSION_TIMEOUT_MS,
+  heartbeatInterval: HEARTBEAT_MS,
+  minBytes: 1,
+  maxWaitTimeInMs: FETCH_WAIT_MS,
+  maxBytesPerPartition: 2 * maxRecordBytes,
+  maxBytes: 8 * maxRecordBytes,
+} as const
+
+/**
+ * Consumes as a member of a group. kafkajs never commits by itself: the offset that the handler answers is committed
+ * once it has, and never when the session has ended meanwhile. Errors: `bus_unavailable`.
+ */
+export async function subscribeGroup(kafka: Kafka, options: SubscribeOptions, deps: GroupDeps): Promise<Subscription> {
+  const { topicPrefix } = deps
+  const logger = deps.logger.child({ group: options.group })
+  const consumer = kafka.consumer({ ...consumerSettings, groupId: topicPrefix + options.group })
+  const ownership = createOwnership(options, logger, () => deps.onFailed(options.group))
+  const stopping = new AbortController()
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    ownership.assign(
+      Object.entries(payload.memberAssignment).flatMap(([name, partitions]) =>
+        partitions.map((partition) => ({ topic: name.slice(topicPrefix.length), partition })),
+      ),
+    )
+  })
+  reportCrash(consumer, deps)
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topics: options.topics.map((topic) => topicPrefix + topic), fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+      eachBatch: (payload) => {
+        const topic = payload.batch.topic.slice(topicPrefix.length)
+        const context = { topic, options, logger, deps, stopping: stopping.signal }
+        return handleFetched(payload, ownership.current(), context)
+      },
+    })
+  } catch (error) {
+    await consumer.disconnect().catch(() => {})
+    throw translateKafkaError(error, `could not join group ${options.group}`)
+  }
+  return {
+    async stop() {
+      stopping.abort()
+      await consumer.stop()
+      await ownership.end()
+      await consumer.disconnect()
+    },
+  }
+}
+
+interface FetchContext {
+  readonly topic: string
+  readonly options: SubscribeOptions
+  readonly logger: Logger
+  readonly deps: GroupDeps
+  readonly stopping: AbortSignal
+}
+
+async function handleFetched(payload: EachBatchPayload, session: Session, context: FetchContext): Promise<void> {
+  const { topic, options, deps } = context
+  const { partition } = payload.batch
+  const endOffset = Number(payload.batch.highWatermark)
+  const continues = (): boolean => session.isCurrent() && payload.isRunning() && !payload.isStale()
+  const pulse = startPulse(payload.heartbeat)
+  try {
+    if (!(await session.ready(topic, partition))) return
+    const records = payload.batch.messages.map((message) => toRecord(topic, partition, message))
+    for (const chunk of chunksOf(records, options.maxRecords, options.maxBytes)) {
+      if (!continues()) return
+      const batch: RecordBatch = { topic, partition, records: chunk, endOffset }
+      const safeOffset = await handleUntilDone(batch, session, context, () => continues() && !pulse.isLost())
+      if (safeOffset === undefined || !session.isCurrent()) break
+      payload.resolveOffset(String(chunk.at(-1)!.offset))
+      await commit(payload, Math.min(safeOffset, chunk.at(-1)!.offset + 1), context)
+      deps.onHandled(options.group, batch)
+      pulse.throwIfLost()
+    }
+    pulse.throwIfLost()
+  } finally {
+    pulse.stop()
+  }
+}
+
+/** Calls the handler until it succeeds; undefined when the batch is no longer this consumer's. */
+async function handleUntilDone(
+  batch: RecordBatch,
+  session: Session,
+  { options, logger, deps, stopping }: FetchContext,
+  continues: () => boolean,
+): Promise<number | undefined> {
+  const backoff = createBackoff()
+  const cancel = (): void => backoff.cancel()
+  stopping.addEventListener('abort', cancel)
+  try {
+    while (continues()) {
+      try {
+        return await session.during(() => options.handle(batch))
+      } catch (error) {
+        deps.onFailed(options.group)
+        const { topic, partition } = batch
+        logger.error({ error, topic, partition }, 'handling a batch failed; trying again')
+        await backoff.wait()
+      }
+    }
+    return undefined
+  } finally {
+    stopping.removeEventListener('abort', cancel)
+  }
+}
+
+/** Errors of the group (a rebalance under way) go to kafkajs, which joins again; others are tried again a few times. */
+async function commit(payload: EachBatchPayload, offset: number, { logger }: FetchContext): Promise<void> {
+  const { topic, partition } = payload.batch
+  const backoff = createBackoff()
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const partitions = [{ partition, offset: String(offset) }]
+      return await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] })
+    } catch (error) {
+      const { retriable } = error as { retriable?: boolean }
+      if (retriable !== true || attempt === COMMIT_ATTEMPTS || !payload.isRunning()) throw error
+      logger.warn({ error, topic, partition }, 'could not commit; trying again')
+      await backoff.wait()
+    }
+  }
+}
+
+interface Pulse {
+  isLost(): boolean
+  throwIfLost(): void
+  stop(): void
+}
+
+/** Keeps the membership alive while a handler works; remembers that a rebalance began, for kafkajs to act upon. */
+function startPulse(heartbeat: () => Promise<void>): Pulse {
+  let lost: unknown
+  const timer = setInterval(() => {
+    if (lost !== undefined) return
+    heartbeat().catch((error: unknown) => {
+      lost = error
+    })
+  }, HEARTBEAT_MS)
+  return {
+    isLost: () => lost !== undefined,
+    throwIfLost() {
+      if (lost !== undefined) throw lost
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** kafkajs restarts a consumer after most failures. When it does not, going on would look alive and read nothing. */
+export function reportCrash(consumer: Consumer, { logger, onFatal }: ConsumerDeps): void {
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    const { error, groupId, restart } = payload
+    if (restart) {
+      logger.warn({ error, groupId }, 'a Kafka consumer failed and is started again')
+      return
+    }
+    logger.error({ error, groupId }, 'a Kafka consumer failed for good')
+    onFatal(new AppError('bus_unavailable', `the Kafka consumer of ${groupId} failed for good`, { cause: error }))
+  })
+}
+
+/** The records of a fetched batch from a position on. */
+export function recordsFrom(payload: EachBatchPayload, topic: string, from: number): BusRecord[] {
+  const { messages, partition } = payload.batch
+  return messages.map((message) => toRecord(topic, partition, message)).filter((record) => record.offset >= from)
+}

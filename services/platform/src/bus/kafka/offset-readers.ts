@@ -1,0 +1,77 @@
+import type { Admin, Kafka } from 'kafkajs'
+import type { BusRecord, Subscription, TailOptions } from '../bus.ts'
+import { translateKafkaError } from './client.ts'
+import type { ConsumerDeps } from './group-subscription.ts'
+import { startSeekingConsumer } from './seeking-consumer.ts'
+
+/** Reading without a group's offsets: tails and ranges. */
+export interface OffsetReaders {
+  /** Resolves when nothing stored from now on can be missed. Errors: `bus_unavailable`. */
+  tail(options: TailOptions): Promise<Subscription>
+  /** The records of `range` that are there. Errors: `bus_unavailable`. */
+  read(topic: string, range: { partition: number; from: number; to: number }): Promise<BusRecord[]>
+}
+
+export function createOffsetReaders(
+  { kafka, admin, topicPrefix }: { kafka: Kafka; admin: Admin; topicPrefix: string },
+  deps: ConsumerDeps,
+): OffsetReaders {
+  return {
+    async tail(options) {
+      const positions = new Map<string, number[]>()
+      for (const topic of options.topics) {
+        positions.set(
+          topic,
+          (await limitsOf(admin, topicPrefix + topic)).map(({ high }) => high),
+        )
+      }
+      const onRecords = (records: readonly BusRecord[]): void => {
+        try {
+          options.handle(records)
+        } catch (error) {
+          const { topic, partition } = records[0]!
+          deps.logger.error({ error, topic, partition }, 'a tail failed on some records')
+        }
+      }
+      return startSeekingConsumer(kafka, admin, { purpose: 'tail', topicPrefix, positions, onRecords }, deps)
+    },
+    async read(topic, { partition, from, to }) {
+      const limits = await limitsOf(admin, topicPrefix + topic)
+      const first = Math.max(from, limits[partition]?.low ?? 0)
+      const end = Math.min(to, limits[partition]?.high ?? 0)
+      if (first >= end) return []
+      const records: BusRecord[] = []
+      let finish: () => void = () => {}
+      const complete = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      const onRecords = (read: readonly BusRecord[]): void => {
+        for (const record of read) if (record.offset < end) records.push(record)
+        if (read.at(-1)!.offset >= end - 1) finish()
+      }
+      const positions = new Map([[topic, limits.map((_, each) => (each === partition ? first : null))]])
+      const reader = await startSeekingConsumer(
+        kafka,
+        admin,
+        { purpose: 'read', topicPrefix, positions, onRecords },
+        deps,
+      )
+      await complete
+      await reader.stop()
+      return records
+    },
+  }
+}
+
+/** First offset and offset after the last record, by partition. */
+async function limitsOf(admin: Admin, topic: string): Promise<{ low: number; high: number }[]> {
+  try {
+    const limits: { low: number; high: number }[] = []
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      limits[partition] = { low: Number(low), high: Number(high) }
+    }
+    return limits
+  } catch (error) {
+    throw translateKafkaError(error, `could not ask Kafka for the offsets of ${topic}`)
+  }
+}
