@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { headersOf } from './bus-test-kit.ts'
+import { createRepeatFilter, type SequencedRecord } from './repeat-filter.ts'
+
+const record = (
+  sequence: number | string,
+  { partition = 0, ...changes }: { source?: string; epoch?: string; tenant?: string; partition?: number } = {},
+): SequencedRecord => ({
+  topic: 'driftline.samples.v1',
+  partition,
+  headers: headersOf(0, { sequence: String(sequence), ...changes }),
+})
+
+describe('the repeat filter', () => {
+  it('passes what is above the highest sequence, gaps included, and nothing else', () => {
+    const filter = createRepeatFilter({ maxSources: 10 })
+    const seen = [1, 2, 2, 1, 5, 4, 6, 9, 10, 9].map((sequence) => filter.isRepeat(record(sequence)))
+    expect(seen).toEqual([false, false, true, true, false, true, false, false, false, true])
+  })
+
+  it('keeps topics, partitions, tenants, sources and epochs apart', () => {
+    const filter = createRepeatFilter({ maxSources: 10 })
+    expect(filter.isRepeat(record(5))).toBe(false)
+    expect(filter.isRepeat({ ...record(5), topic: 'driftline.series.v1' })).toBe(false)
+    for (const changes of [{ partition: 1 }, { tenant: 'other' }, { source: 'other' }, { epoch: '2' }]) {
+      expect(filter.isRepeat(record(5, changes))).toBe(false)
+      expect(filter.isRepeat(record(5, changes))).toBe(true)
+    }
+    expect(filter.isRepeat(record(1, { tenant: 'ab', source: 'c' }))).toBe(false)
+    expect(filter.isRepeat(record(1, { tenant: 'a', source: 'bc' }))).toBe(false)
+  })
+
+  it('still knows repeats of an older epoch, and forgets the oldest beyond the bound', () => {
+    const filter = createRepeatFilter({ maxSources: 10, maxEpochsPerSource: 2 })
+    filter.isRepeat(record(7, { epoch: '9' }))
+    filter.isRepeat(record(1, { epoch: '10' }))
+    expect(filter.isRepeat(record(7, { epoch: '9' }))).toBe(true)
+    filter.isRepeat(record(1, { epoch: '11' }))
+    expect(filter.isRepeat(record(7, { epoch: '9' }))).toBe(false)
+    expect(filter.isRepeat(record(1, { epoch: '10' }))).toBe(true)
+  })
+
+  it('forgets the source that was silent longest, and counts it', () => {
+    const filter = createRepeatFilter({ maxSources: 2 })
+    filter.isRepeat(record(1, { source: 'a' }))
+    filter.isRepeat(record(1, { source: 'b' }))
+    filter.isRepeat(record(2, { source: 'a' }))
+    expect(filter.evictedSources()).toBe(0)
+    filter.isRepeat(record(1, { source: 'c' }))
+    expect(filter.evictedSources()).toBe(1)
+    expect(filter.isRepeat(record(2, { source: 'a' }))).toBe(true)
+    expect(filter.isRepeat(record(1, { source: 'b' }))).toBe(false)
+  })
+
+  it('compares numbers beyond 2^53 exactly', () => {
+    const filter = createRepeatFilter({ maxSources: 10 })
+    expect(filter.isRepeat(record('9007199254740993'))).toBe(false)
+    expect(filter.isRepeat(record('9007199254740992'))).toBe(true)
+    expect(filter.isRepeat(record('18446744073709551615'))).toBe(false)
+  })
+
+  it.each(['', '-1', '1.5', 'NaN', '0x1', '007', '1e3', '١'])(
+    'lets a sequence pass that is no number: %j',
+    (sequence) => {
+      const filter = createRepeatFilter({ maxSources: 10 })
+      expect(filter.isRepeat(record(sequence))).toBe(false)
+      expect(filter.isRepeat(record(sequence))).toBe(false)
+      expect(filter.snapshot()).toEqual([])
+    },
+  )
+
+  it('goes on from a snapshot that went through JSON', () => {
+    const first = createRepeatFilter({ maxSources: 10 })
+    for (const partition of [0, 1]) first.isRepeat(record(3, { partition, source: '__proto__' }))
+    const restored = createRepeatFilter({ maxSources: 10 })
+    restored.isRepeat(record(5, { partition: 1, source: '__proto__' }))
+    restored.restore(JSON.parse(JSON.stringify(first.snapshot())))
+    expect(restored.isRepeat(record(3, { source: '__proto__' }))).toBe(true)
+    expect(restored.isRepeat(record(4, { source: '__proto__' }))).toBe(false)
+    expect(restored.isRepeat(record(5, { partition: 1, source: '__proto__' }))).toBe(true)
+  })
+
+  it('takes and forgets single partitions', () => {
+    const filter = createRepeatFilter({ maxSources: 10 })
+    for (const partition of [0, 1]) filter.isRepeat(record(3, { partition }))
+    const of = { topic: 'driftline.samples.v1', partition: 1 }
+    expect(filter.snapshot(of)).toEqual([{ ...of, tenant: 'default', source: 'test', sequences: { '1': '3' } }])
+    filter.forget(of.topic, 1)
+    expect(filter.isRepeat(record(3, { partition: 0 }))).toBe(true)
+    expect(filter.isRepeat(record(3, { partition: 1 }))).toBe(false)
+  })
+})

@@ -1,0 +1,115 @@
+import type { BusRecord } from './bus.ts'
+
+export interface RepeatFilterConfig {
+  /** Sources remembered, counted per partition; beyond it the one that was silent longest is forgotten. */
+  readonly maxSources: number
+  /** Starts remembered per source; beyond it the oldest is forgotten. */
+  readonly maxEpochsPerSource?: number
+}
+
+/** The highest sequence seen of each start of each source. Plain JSON, for checkpoints. */
+export type RepeatFilterSnapshot = readonly {
+  readonly topic: string
+  readonly partition: number
+  readonly tenant: string
+  readonly source: string
+  /** From epoch to sequence, as in the headers. */
+  readonly sequences: Readonly<Record<string, string>>
+}[]
+
+/** What the filter looks at. */
+export type SequencedRecord = Pick<BusRecord, 'topic' | 'partition' | 'headers'>
+
+/**
+ * Tells records that were stored twice, by their headers. A source stores its sequences in order in each partition, so
+ * whatever is not above the highest one seen of its epoch is a repeat. What was forgotten, or has headers that are no
+ * numbers, passes: a record twice is better than a record lost.
+ */
+export interface RepeatFilter {
+  /** Whether the record was seen before; remembers it. */
+  isRepeat(record: SequencedRecord): boolean
+  /** Of everything, or of one partition. */
+  snapshot(of?: { readonly topic: string; readonly partition: number }): RepeatFilterSnapshot
+  /** Adds what a snapshot has; of two sequences the higher one counts. */
+  restore(snapshot: RepeatFilterSnapshot): void
+  /** For a partition that now belongs to another consumer. */
+  forget(topic: string, partition: number): void
+  /** How many sources were forgotten for want of room, since the filter was made. */
+  evictedSources(): number
+}
+
+interface Source {
+  readonly topic: string
+  readonly partition: number
+  readonly tenant: string
+  readonly source: string
+  readonly sequences: Map<string, string>
+}
+
+const DEFAULT_EPOCHS_PER_SOURCE = 4
+const DECIMAL = /^(0|[1-9]\d{0,19})$/
+
+export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
+  const { maxSources, maxEpochsPerSource = DEFAULT_EPOCHS_PER_SOURCE } = config
+  /** In the order of their last record, oldest first. */
+  const sources = new Map<string, Source>()
+  let evicted = 0
+
+  const touch = (identity: Omit<Source, 'sequences'>): Source => {
+    const { topic, partition, tenant, source } = identity
+    const key = `${topic}\n${partition}\n${tenant.length}\n${tenant}${source}`
+    const entry = sources.get(key) ?? { ...identity, sequences: new Map<string, string>() }
+    sources.delete(key)
+    sources.set(key, entry)
+    if (sources.size > maxSources) {
+      const [oldest] = sources.keys()
+      sources.delete(oldest!)
+      evicted += 1
+    }
+    return entry
+  }
+
+  /** Answers false when the sequence is not above the highest one. */
+  const advance = ({ sequences }: Source, epoch: string, sequence: string): boolean => {
+    const highest = sequences.get(epoch)
+    if (highest !== undefined && !isAbove(sequence, highest)) return false
+    sequences.set(epoch, sequence)
+    if (sequences.size > maxEpochsPerSource) sequences.delete(lowest(sequences.keys()))
+    return true
+  }
+
+  return {
+    isRepeat({ topic, partition, headers }) {
+      const { tenant, source, epoch, sequence } = headers
+      if (!DECIMAL.test(epoch) || !DECIMAL.test(sequence)) return false
+      return !advance(touch({ topic, partition, tenant, source }), epoch, sequence)
+    },
+    snapshot: (of) =>
+      [...sources.values()]
+        .filter(({ topic, partition }) => of === undefined || (of.topic === topic && of.partition === partition))
+        .map((entry) => ({ ...entry, sequences: Object.fromEntries(entry.sequences) })),
+    restore(snapshot) {
+      for (const { sequences, ...identity } of snapshot) {
+        const entry = touch(identity)
+        for (const [epoch, sequence] of Object.entries(sequences)) advance(entry, epoch, sequence)
+      }
+    },
+    forget(topic, partition) {
+      for (const [key, entry] of sources) {
+        if (entry.topic === topic && entry.partition === partition) sources.delete(key)
+      }
+    },
+    evictedSources: () => evicted,
+  }
+}
+
+/** Compares decimals without leading zeros, of any length: counters may pass what a number holds exactly. */
+function isAbove(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : a.length > b.length
+}
+
+function lowest(decimals: Iterable<string>): string {
+  let found: string | undefined
+  for (const each of decimals) if (found === undefined || isAbove(found, each)) found = each
+  return found!
+}
