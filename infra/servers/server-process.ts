@@ -42,7 +42,7 @@ const LEASH =
 export async function startServerProcess(server: ServerCommand): Promise<ServerProcess> {
   const alreadyLogged = readLog(server.logFile).length
   const leash = spawn('/bin/sh', ['-c', LEASH, 'leash', server.logFile, server.command, ...server.args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'ignore'],
     cwd: server.cwd,
     ...server.owner,
   })

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { AppError } from '../errors.ts'
 import type { HotState } from './hot-state.ts'
-import { checkKey, checkTtl, checkValue } from './values.ts'
+import { checkCount, checkKey, checkTtl, checkValue } from './values.ts'
 
 export interface InProcessHotStateConfig {
   /** Most keys held at once. Beyond it expired keys go first, then those that would expire first. */
@@ -53,7 +53,8 @@ export function createInProcessHotState(config: InProcessHotStateConfig, deps: {
       const key = valueKey(name)
       const entry = find(key)
       checkTtl(ttlMs)
-      const count = addCounts(entry?.value ?? '0', by)
+      const current = entry?.value ?? '0'
+      const count = checkCount(/^(0|-?[1-9]\d*)$/.test(current) ? Number(current) + checkCount(by) : Number.NaN)
       if (entry === undefined) put(key, String(count), ttlMs)
       else entry.value = String(count)
       return count
@@ -81,12 +82,6 @@ function valueKey(name: string): string {
 
 function leaseKey(name: string): string {
   return `lease:${checkKey(name)}`
-}
-
-function addCounts(current: string, by: number): number {
-  const count = Number(current) + by
-  if (Number.isSafeInteger(by) && /^-?\d+$/.test(current) && Number.isSafeInteger(count)) return count
-  throw new AppError('value_invalid', 'A counter must be, and stay, an integer that can be counted exactly')
 }
 
 /** Frees a sixteenth at a time, so that a full store does not search all keys for each new one. */

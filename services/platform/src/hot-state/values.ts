@@ -21,3 +21,9 @@ export function checkTtl(ttlMs: number): number {
   if (Number.isSafeInteger(ttlMs) && ttlMs >= 1) return ttlMs
   throw new AppError('value_invalid', `${ttlMs} is not a lifetime: it must be a whole number of milliseconds from 1`)
 }
+
+/** Answers the count, or the step of one. */
+export function checkCount(count: number): number {
+  if (Number.isSafeInteger(count)) return count
+  throw new AppError('value_invalid', 'A counter must be, and stay, an integer that can be counted exactly')
+}
