@@ -1,0 +1,31 @@
+import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
+import { durationMs } from '@driftline/platform/units'
+
+const MIB = 1024 * 1024
+
+export const writerSettings = {
+  lingerMs: setting(
+    'writer.linger',
+    durationMs.refine((ms) => ms <= 10_000, 'must be at most 10s'),
+    '1s',
+    'Shortest time between two inserts of a partition that has no backlog: longer costs less, history comes later.',
+  ),
+}
+
+export interface WriterConfig {
+  readonly lingerMs: number
+  /** Largest body of an insert, bytes; half of what one block may be. */
+  readonly bodyBytesMax: number
+  /** Most records of an insert. */
+  readonly recordsMax: number
+  /** Sources per partition whose sequences are remembered. */
+  readonly sourcesMax: number
+  /** A partition without records for this long stores that nothing is pending. */
+  readonly settleAfterMs: number
+}
+
+/** Errors: `config_invalid`. */
+export function readWriterConfig(source: SettingsSource): WriterConfig {
+  const { lingerMs } = readSettings(source, writerSettings)
+  return Object.freeze({ lingerMs, bodyBytesMax: 4 * MIB, recordsMax: 5000, sourcesMax: 10_000, settleAfterMs: 5000 })
+}

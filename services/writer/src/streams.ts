@@ -1,0 +1,46 @@
+import type { DescMessage } from '@bufbuild/protobuf'
+import { protoText } from '@driftline/platform/analytics/proto-text'
+import {
+  DeadLetterSchema,
+  KpiBatchSchema,
+  PackedSnapshotSchema,
+  SampleBatchSchema,
+  SeriesBatchSchema,
+  type Topic,
+  topics,
+} from '@driftline/proto'
+
+/** A topic and the table that its records end in. */
+export interface Stream {
+  readonly topic: Topic
+  /** Keeps nothing itself; views behind it make the rows. */
+  readonly table: string
+  /** Text of the message that ClickHouse reads each record as, and its name. */
+  readonly schema: string
+  readonly message: string
+  /** What the header `message` must say. */
+  readonly headerMessage: string
+}
+
+function stream(topic: Topic, table: string, readAs: DescMessage): Stream {
+  return {
+    topic,
+    table,
+    schema: protoText(readAs),
+    message: readAs.name,
+    headerMessage: topic.message.typeName,
+  }
+}
+
+/**
+ * Every topic that ends in the analytics store. A new one is a line here and a migration that makes `<table>_in`, its
+ * table and its view. Series come before the samples that name them, though nothing depends on it.
+ */
+export const streams: readonly Stream[] = [
+  stream(topics.series, 'series_in', SeriesBatchSchema),
+  stream(topics.samples, 'samples_in', SampleBatchSchema),
+  // The twin keeps the process table encoded: it is stored as it came.
+  stream(topics.snapshots, 'snapshots_in', PackedSnapshotSchema),
+  stream(topics.kpis, 'kpis_in', KpiBatchSchema),
+  stream(topics.deadLetters, 'dead_letters_in', DeadLetterSchema),
+]
