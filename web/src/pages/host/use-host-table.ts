@@ -1,26 +1,27 @@
 import { onScopeDispose, type Ref, shallowRef, watch } from 'vue'
 import { api } from '../../api/client.ts'
 import { useLive } from '../../api/live.ts'
+import type { HostChanges, HostDescription, HostSnapshot, HostTable as HostTableAnswer } from '../../api/types.ts'
 import { createLatest } from '../../charts/latest.ts'
 import { useTime } from '../../state/time.ts'
 import { createProcessTable } from '../../tree/process-table.ts'
-import type { HostFacts, HostTableAnswer, HostTableChanges, HostTableSnapshot } from './host-types.ts'
 
 /**
  * The process table of a host: live from its channel, or as it was at the moment the page is rewound to.
  * `frame` rises whenever anything in the table changed; the last frame stays until the next one is here.
+ * Without a host it holds nothing.
  */
-export function useHostTable(host: Ref<string>) {
+export function useHostTable(host: Ref<string | null>) {
   const time = useTime()
   const table = createProcessTable()
   const frame = shallowRef(0)
   /** When the agent read what is shown; null when nothing is known for the asked moment. */
   const frameMs = shallowRef<number | null>(null)
-  const facts = shallowRef<HostFacts | null>(null)
+  const facts = shallowRef<HostDescription | null>(null)
   const error = shallowRef<unknown>(null)
   const loaded = shallowRef(false)
 
-  function shown(at: string | null, description: HostFacts | null | undefined): void {
+  function shown(at: string | null, description: HostDescription | null | undefined): void {
     frameMs.value = at === null ? null : Date.parse(at)
     if (description) facts.value = description
     error.value = null
@@ -28,7 +29,7 @@ export function useHostTable(host: Ref<string>) {
     frame.value += 1
   }
 
-  const live = useLive<HostTableSnapshot, HostTableChanges>(() => `host:${host.value}/processes`, {
+  const live = useLive<HostSnapshot, HostChanges>(() => (host.value === null ? null : `host:${host.value}/processes`), {
     snapshot(value) {
       table.applySnapshot(value.rows)
       shown(value.time, value.description)
@@ -40,6 +41,7 @@ export function useHostTable(host: Ref<string>) {
   })
 
   async function fetchAt(at: string | null, signal?: AbortSignal): Promise<void> {
+    if (host.value === null) return
     try {
       const answer = await api.get<HostTableAnswer>(`/hosts/${encodeURIComponent(host.value)}/processes`, {
         query: { at },

@@ -1,15 +1,15 @@
 import { onScopeDispose, type Ref, shallowRef, watch } from 'vue'
 import { api } from '../../api/client.ts'
+import type { HostChanges, HostSnapshot } from '../../api/types.ts'
 import { type ChartSeries, emptySeries } from '../../charts/series.ts'
 import { useTime } from '../../state/time.ts'
 import { createProcessTable, type ProcessNode } from '../../tree/process-table.ts'
-import type { HostTableChanges, HostTableSnapshot } from './host-types.ts'
 import type { HostTable } from './use-host-table.ts'
 
 /** Answer of `/hosts/{host}/frames`: the table at the start, then every frame as the live channel sends them. */
 interface FramesAnswer {
-  readonly snapshot: HostTableSnapshot
-  readonly changes: readonly HostTableChanges[]
+  readonly snapshot: HostSnapshot
+  readonly changes: readonly HostChanges[]
 }
 
 const spanMs = 300_000
