@@ -1,0 +1,66 @@
+import { hostname } from 'node:os'
+import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
+import { durationMs } from '@driftline/platform/units'
+import { z } from 'zod'
+
+const count = (max: number) => z.coerce.number().int().min(1).max(max)
+
+export const analyzerSettings = {
+  dataDir: setting('data_dir', z.string().min(1), './data', 'Directory for everything that is kept'),
+  silenceMs: setting(
+    'analyzer.silence_after',
+    durationMs,
+    '1s',
+    'A source that has been quiet for this long lets time pass for it without its data',
+  ),
+  checkpointMs: setting('analyzer.checkpoint_interval', durationMs, '5s', 'How often state is stored'),
+  hostsMax: setting('analyzer.max_hosts', count(100_000), 5000, 'Hosts of one partition'),
+  groupsMax: setting('analyzer.max_groups_per_host', count(65_535), 4096, 'Process groups of one host'),
+} as const
+
+/** What the step needs to know. Times in milliseconds of event time. */
+export interface StepConfig {
+  readonly bucketMs: number
+  /** A bucket closes this long after its end, by the watermark of its source. */
+  readonly closeAfterMs: number
+  readonly silenceMs: number
+  readonly hostsMax: number
+  /** Per host, the host itself among them. */
+  readonly groupsMax: number
+  /** Of one partition; series that feed no KPI are not counted. */
+  readonly seriesMax: number
+  /** Open buckets of one host; the oldest is closed to make room. */
+  readonly bucketsMax: number
+  /** Samples that wait for the definition of their series; the oldest are dropped. */
+  readonly waitingMax: number
+}
+
+export interface AnalyzerConfig {
+  readonly dataDir: string
+  readonly instance: string
+  readonly checkpointMs: number
+  readonly step: StepConfig
+}
+
+export const defaultStepConfig: StepConfig = {
+  bucketMs: 1000,
+  closeAfterMs: 200,
+  silenceMs: 1000,
+  hostsMax: 5000,
+  groupsMax: 4096,
+  seriesMax: 1_000_000,
+  bucketsMax: 120,
+  waitingMax: 100_000,
+}
+
+/** Errors: `config_invalid`. */
+export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
+  const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax } = readSettings(source, analyzerSettings)
+  const instance = `analyzer@${hostname()}`
+  return Object.freeze({
+    dataDir,
+    instance,
+    checkpointMs,
+    step: { ...defaultStepConfig, silenceMs, hostsMax, groupsMax },
+  })
+}

@@ -1,0 +1,139 @@
+import { column, columnCount } from './columns.ts'
+import type { Bucket, HostState } from './state.ts'
+
+/** KPIs of the processes of one host over one closed bucket. Parallel arrays, one element per process; NaN: no data. */
+export interface KpiRows {
+  readonly hostKey: string
+  readonly tenant: string
+  readonly bucketTimeMs: number
+  readonly process: string[]
+  readonly executionTimeMs: Float64Array
+  readonly successRate: Float64Array
+  readonly errorRate: Float64Array
+  readonly throughputPerSecond: Float64Array
+  readonly cpuCores: Float64Array
+  readonly memoryBytes: Float64Array
+  readonly readBytesPerSecond: Float64Array
+  readonly writeBytesPerSecond: Float64Array
+  readonly networkReceiveBytesPerSecond: Float64Array
+  readonly networkTransmitBytesPerSecond: Float64Array
+  readonly cpuShare: Float64Array
+  readonly memoryShare: Float64Array
+  readonly ioShare: Float64Array
+  readonly networkShare: Float64Array
+  readonly instances: Float64Array
+}
+
+/** Turns a bucket into KPIs of every process that has data in it; null when none has. */
+export function closeBucket(host: HostState, bucket: Bucket, bucketMs: number): KpiRows | null {
+  const slots = slotsWithData(host, bucket)
+  if (slots.length === 0) return null
+  const rows = createRows(host, bucket.startMs, slots)
+  const endMs = bucket.startMs + bucketMs
+  for (const [row, slot] of slots.entries()) {
+    host.slotSeenMs[slot] = bucket.startMs
+    fillCommon(rows, row, bucket, slot)
+    if (slot === 0) fillHost(rows, row, host, bucket, endMs)
+    else fillGroup(rows, row, host, bucket, slot, bucketMs)
+  }
+  return rows
+}
+
+function slotsWithData(host: HostState, bucket: Bucket): number[] {
+  const slots: number[] = []
+  for (let slot = 0; slot < host.processes.length; slot++) {
+    let has = bucket.starts.has(slot) || bucket.lifetimes.has(slot)
+    has ||= bucket.expectedEnds.has(slot) || bucket.unexpectedEnds.has(slot)
+    const first = slot * columnCount
+    const end = Math.min(first + columnCount, bucket.counts.length)
+    for (let at = first; at < end && !has; at++) has = bucket.counts[at]! > 0
+    if (has) slots.push(slot)
+  }
+  return slots
+}
+
+function createRows(host: HostState, bucketTimeMs: number, slots: readonly number[]): KpiRows {
+  const empty = (): Float64Array => new Float64Array(slots.length).fill(Number.NaN)
+  return {
+    hostKey: host.key,
+    tenant: host.tenant,
+    bucketTimeMs,
+    process: slots.map((slot) => host.processes[slot]!),
+    executionTimeMs: empty(),
+    successRate: empty(),
+    errorRate: empty(),
+    throughputPerSecond: empty(),
+    cpuCores: empty(),
+    memoryBytes: empty(),
+    readBytesPerSecond: empty(),
+    writeBytesPerSecond: empty(),
+    networkReceiveBytesPerSecond: empty(),
+    networkTransmitBytesPerSecond: empty(),
+    cpuShare: empty(),
+    memoryShare: empty(),
+    ioShare: empty(),
+    networkShare: empty(),
+    instances: empty(),
+  }
+}
+
+/** The mean of a column's samples in the bucket; NaN without any. */
+function mean(bucket: Bucket, slot: number, columnIndex: number): number {
+  const at = slot * columnCount + columnIndex
+  const count = bucket.counts[at] ?? 0
+  return count === 0 ? Number.NaN : bucket.sums[at]! / count
+}
+
+function fillCommon(rows: KpiRows, row: number, bucket: Bucket, slot: number): void {
+  rows.cpuCores[row] = mean(bucket, slot, column.cpuCores)
+  rows.memoryBytes[row] = mean(bucket, slot, column.memoryBytes)
+  rows.readBytesPerSecond[row] = mean(bucket, slot, column.readBytes)
+  rows.writeBytesPerSecond[row] = mean(bucket, slot, column.writeBytes)
+  rows.networkReceiveBytesPerSecond[row] = mean(bucket, slot, column.receiveBytes)
+  rows.networkTransmitBytesPerSecond[row] = mean(bucket, slot, column.transmitBytes)
+  rows.instances[row] = mean(bucket, slot, column.instances)
+}
+
+function fillHost(rows: KpiRows, row: number, host: HostState, bucket: Bucket, endMs: number): void {
+  const { logicalCpus, memoryBytes, bootTimeMs } = host.facts
+  const uptimeMs = mean(bucket, 0, column.uptimeSeconds) * 1000
+  const memoryLimit = firstKnown(mean(bucket, 0, column.memoryLimit), memoryBytes)
+  rows.executionTimeMs[row] = firstKnown(uptimeMs, Math.max(0, endMs - bootTimeMs))
+  rows.cpuShare[row] = mean(bucket, 0, column.cpuShare)
+  rows.cpuCores[row] = rows.cpuShare[row]! * logicalCpus
+  rows.memoryShare[row] = firstKnown(mean(bucket, 0, column.memoryShare), shareOf(rows.memoryBytes[row]!, memoryLimit))
+  rows.ioShare[row] = mean(bucket, 0, column.ioShare)
+}
+
+function fillGroup(rows: KpiRows, row: number, host: HostState, bucket: Bucket, slot: number, bucketMs: number): void {
+  const { logicalCpus, memoryBytes } = host.facts
+  const alive = bucket.alive?.get(slot)
+  const ageMs = alive === undefined ? Number.NaN : Math.max(0, bucket.startMs + bucketMs - alive.oldestStartMs)
+  rows.executionTimeMs[row] = firstKnown(median(bucket.lifetimes.get(slot)), ageMs)
+  const expected = bucket.expectedEnds.get(slot) ?? 0
+  const unexpected = bucket.unexpectedEnds.get(slot) ?? 0
+  // Without ends 0 / 0 is NaN, which is what "no data" is written as.
+  rows.successRate[row] = expected / (expected + unexpected)
+  rows.errorRate[row] = unexpected / (expected + unexpected)
+  // Without a frame nobody has looked for starts.
+  if (bucket.alive !== null) rows.throughputPerSecond[row] = ((bucket.starts.get(slot) ?? 0) * 1000) / bucketMs
+  if (Number.isNaN(rows.instances[row]!) && bucket.alive !== null) rows.instances[row] = alive?.count ?? 0
+  const cpuLimit = firstKnown(mean(bucket, slot, column.cpuLimit), logicalCpus)
+  const memoryLimit = firstKnown(mean(bucket, slot, column.memoryLimit), memoryBytes)
+  rows.cpuShare[row] = shareOf(rows.cpuCores[row]!, cpuLimit)
+  rows.memoryShare[row] = shareOf(rows.memoryBytes[row]!, memoryLimit)
+}
+
+const firstKnown = (first: number, second: number): number => (Number.isNaN(first) ? second : first)
+
+/** NaN when either is unknown or there is no limit. Readings are taken one after the other, so shares may pass 1. */
+function shareOf(value: number, limit: number): number {
+  return limit > 0 ? Math.min(1, Math.max(0, value / limit)) : Number.NaN
+}
+
+function median(values: readonly number[] | undefined): number {
+  if (values === undefined || values.length === 0) return Number.NaN
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}

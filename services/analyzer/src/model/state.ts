@@ -1,0 +1,186 @@
+import { columnCount } from './columns.ts'
+
+/** Everything that the analyzer knows of one partition. Plain data and typed arrays: it is stored as it is. */
+export interface PartitionState {
+  readonly hosts: Map<string, HostState>
+  readonly series: SeriesState
+  readonly waiting: WaitingSamples
+}
+
+/** What series ids mean, as parallel arrays; `size` elements of each are in use. The look-up is rebuilt from it. */
+export interface SeriesState {
+  size: number
+  low: Uint32Array
+  high: Uint32Array
+  column: Int8Array
+  /** Slot of the process in its host; -1 while it has none. */
+  slot: Int32Array
+  /** Routing key of the host, and process id. */
+  host: string[]
+  process: string[]
+}
+
+/** Samples whose series is not yet defined: definitions come on another topic and may come a moment later. */
+export interface WaitingSamples {
+  readonly samples: WaitingSample[]
+}
+
+export interface WaitingSample {
+  readonly low: number
+  readonly high: number
+  readonly timeMs: number
+  readonly value: number
+}
+
+/** One host and its groups. Slot 0 is the host itself, the others are groups; times are event time. */
+export interface HostState {
+  /** Routing key, such as `default/host:web-1`. */
+  readonly key: string
+  readonly tenant: string
+  /** Process id per slot; empty for a free slot. */
+  readonly processes: string[]
+  readonly slotOf: Map<string, number>
+  readonly samples: Feed
+  readonly snapshots: Feed
+  /** Buckets that start before this are closed. */
+  closedThroughMs: number
+  /** In the order of their starts. */
+  readonly buckets: Bucket[]
+  facts: HostFacts
+  readonly table: TableState
+  /** Last bucket in which a slot had data, start in ms; decides which slot is given away when all are taken. */
+  readonly slotSeenMs: number[]
+}
+
+/** How far one topic has come for one host. */
+export interface Feed {
+  /** Highest event time; -Infinity before the first record. */
+  timeMs: number
+  /** When the bus stored the last record. */
+  storedAtMs: number
+}
+
+/** What is known of a host; NaN where it is not. */
+export interface HostFacts {
+  readonly logicalCpus: number
+  readonly memoryBytes: number
+  readonly bootTimeMs: number
+}
+
+export interface Instance {
+  readonly startTimeMs: number
+  /** -1 when it belongs to no group. */
+  readonly slot: number
+}
+
+/** The process table of a host, as far as KPIs need it. */
+export interface TableState {
+  readonly instances: Map<number, Instance>
+  /** Time of the last frame; -Infinity before the first. */
+  frameTimeMs: number
+  /** Groups that lost all their instances and may yet come back, by slot. */
+  readonly lost: Map<number, LostGroup>
+  /** Until when a group counts as one that runs for long, by slot. */
+  readonly longRunningUntilMs: Map<number, number>
+  /** Instances, and start of the oldest, per slot after the last frame. */
+  alive: AliveGroups
+}
+
+/** Replaced, never changed: buckets keep the one of their last frame. */
+export type AliveGroups = ReadonlyMap<number, { readonly count: number; readonly oldestStartMs: number }>
+
+export interface LostGroup {
+  readonly lostAtMs: number
+  readonly ends: number
+}
+
+/** What happened in one second of event time, per slot. */
+export interface Bucket {
+  readonly startMs: number
+  /** `columnCount` numbers per slot. */
+  sums: Float64Array
+  counts: Uint32Array
+  /** The groups alive at the last frame of the bucket; null without a frame. */
+  alive: AliveGroups | null
+  readonly starts: Map<number, number>
+  readonly lifetimes: Map<number, number[]>
+  readonly expectedEnds: Map<number, number>
+  readonly unexpectedEnds: Map<number, number>
+}
+
+const INITIAL_SERIES = 256
+
+export function createPartitionState(): PartitionState {
+  return {
+    hosts: new Map(),
+    series: {
+      size: 0,
+      low: new Uint32Array(INITIAL_SERIES),
+      high: new Uint32Array(INITIAL_SERIES),
+      column: new Int8Array(INITIAL_SERIES),
+      slot: new Int32Array(INITIAL_SERIES),
+      host: [],
+      process: [],
+    },
+    waiting: { samples: [] },
+  }
+}
+
+/** `process` is the id of the host itself: it takes slot 0. */
+export function createHostState(key: string, tenant: string, process: string): HostState {
+  return {
+    key,
+    tenant,
+    processes: [process],
+    slotOf: new Map([[process, 0]]),
+    samples: { timeMs: Number.NEGATIVE_INFINITY, storedAtMs: Number.NEGATIVE_INFINITY },
+    snapshots: { timeMs: Number.NEGATIVE_INFINITY, storedAtMs: Number.NEGATIVE_INFINITY },
+    closedThroughMs: Number.NEGATIVE_INFINITY,
+    buckets: [],
+    facts: { logicalCpus: Number.NaN, memoryBytes: Number.NaN, bootTimeMs: Number.NaN },
+    table: {
+      instances: new Map(),
+      frameTimeMs: Number.NEGATIVE_INFINITY,
+      lost: new Map(),
+      longRunningUntilMs: new Map(),
+      alive: new Map(),
+    },
+    slotSeenMs: [Number.NEGATIVE_INFINITY],
+  }
+}
+
+export function createBucket(startMs: number, slots: number): Bucket {
+  return {
+    startMs,
+    sums: new Float64Array(slots * columnCount),
+    counts: new Uint32Array(slots * columnCount),
+    alive: null,
+    starts: new Map(),
+    lifetimes: new Map(),
+    expectedEnds: new Map(),
+    unexpectedEnds: new Map(),
+  }
+}
+
+/** Adds a value of a column; the bucket grows when the slot is new since it was opened. */
+export function addToBucket(bucket: Bucket, slot: number, columnIndex: number, value: number, slots: number): void {
+  const at = slot * columnCount + columnIndex
+  if (at >= bucket.sums.length) widen(bucket, slots)
+  bucket.sums[at]! += value
+  bucket.counts[at]! += 1
+}
+
+function widen(bucket: Bucket, slots: number): void {
+  // Room beyond what is needed now, so that a host whose groups arrive one by one does not copy for each.
+  const length = (slots + 16) * columnCount
+  const sums = new Float64Array(length)
+  const counts = new Uint32Array(length)
+  sums.set(bucket.sums)
+  counts.set(bucket.counts)
+  bucket.sums = sums
+  bucket.counts = counts
+}
+
+export function bump(counts: Map<number, number>, slot: number, by: number): void {
+  if (by > 0) counts.set(slot, (counts.get(slot) ?? 0) + by)
+}
