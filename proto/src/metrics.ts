@@ -13,6 +13,13 @@ export interface Metric {
 
 const gauge = (name: string, unit: string, about: string): Metric => ({ name, unit, kind: MetricKind.GAUGE, about })
 
+const counted = (name: string, unit: string, about: string): Metric => ({
+  name,
+  unit,
+  kind: MetricKind.CUMULATIVE,
+  about,
+})
+
 /** Metrics of a group of operating-system processes, summed over its instances. */
 export const groupMetrics = {
   cpu: gauge('process.cpu.usage', '{cpu}', 'CPU in cores, all instances'),
@@ -59,4 +66,13 @@ export const hostMetrics = {
   ),
   processes: gauge('system.process.count', '{process}', 'Processes'),
   uptime: gauge('system.uptime', 's', 'Time since boot'),
+} as const
+
+/** What an agent tells of itself, on its host. Its CPU and memory are those of its process group. */
+export const agentMetrics = {
+  scanDuration: gauge('driftline.agent.scan.duration', 's', 'Time that the last scan took'),
+  skippedScans: counted('driftline.agent.scan.skipped', '{scan}', 'Scans skipped since the agent started'),
+  droppedBatches: counted('driftline.agent.batch.dropped', '{batch}', 'Batches lost because the spool was full'),
+  refusedBatches: counted('driftline.agent.batch.refused', '{batch}', 'Batches that the server refused'),
+  spoolBytes: gauge('driftline.agent.spool.size', 'By', 'Bytes that wait on disk for the server'),
 } as const
