@@ -3,6 +3,10 @@ import { isoTime } from './common.ts'
 
 export const role = z.enum(['viewer', 'operator', 'admin'])
 
+export const keyRole = z
+  .enum(['viewer', 'operator', 'admin', 'ingest'])
+  .describe('A role, or `ingest`, which may only send data')
+
 export const credentials = z
   .object({ username: z.string().min(1).max(200), password: z.string().min(1).max(1024) })
   .strict()
@@ -13,10 +17,9 @@ export const currentUser = z
     kind: z.enum(['user', 'api-key']),
     userId: z.string().nullable().describe('Null for an API key'),
     username: z.string().describe('Name of the user, or of the API key'),
-    role,
+    role: keyRole,
     tenant: z.string(),
     permissions: z.array(z.string()),
-    mustChangePassword: z.boolean(),
   })
   .meta({ id: 'CurrentUser' })
 
@@ -64,18 +67,18 @@ export const apiKey = z
   .object({
     id: z.string(),
     name: z.string(),
-    role: z.string(),
+    role: keyRole,
     prefix: z.string().describe('First characters of the key, to tell keys apart'),
+    createdBy: z.string(),
     createdAt: isoTime,
-    expiresAt: isoTime.nullable(),
     lastUsedAt: isoTime.nullable(),
+    revokedAt: isoTime.nullable(),
   })
   .meta({ id: 'ApiKey' })
 export const apiKeyCreate = z
   .object({
     name: z.string().trim().min(1).max(100),
-    role: z.string().min(1).max(50).describe('`viewer`, `operator`, `admin`, or `agent`, which may only send data'),
-    expiresAt: isoTime.nullable().optional(),
+    role: keyRole,
   })
   .strict()
   .meta({ id: 'ApiKeyCreate' })
@@ -87,11 +90,10 @@ export const auditEntry = z
   .object({
     id: z.string(),
     time: isoTime,
-    actor: z.string(),
+    actor: z.string().describe('`user:<id>`, `key:<id>` or `system`'),
     action: z.string(),
-    subject: z.string().nullable(),
+    subject: z.string(),
     detail: z.unknown(),
-    address: z.string().nullable(),
   })
   .meta({ id: 'AuditEntry' })
 

@@ -21,8 +21,11 @@ export const overviewChanges = z.object({
   removed: z.array(z.string()).describe('Process ids that left the overview'),
 })
 
-/** Changes of channel `process:<id>`. */
-export const processChanges = z.object({ metrics: processMetrics })
+/** Changes of channel `process:<id>`: with every bucket, and when its status or what people set changes. */
+export const processChanges = processDetail
+  .pick({ status: true, active: true, lastSeen: true, category: true, tags: true, description: true })
+  .extend({ metrics: processMetrics.nullable() })
+export type ProcessChanges = z.infer<typeof processChanges>
 
 /** What the server sends: the first answer of a channel has `snapshot`, later ones `changes`; `seq` grows by one. */
 const frame = <S extends z.ZodType, C extends z.ZodType>(snapshot: S, changes: C) =>

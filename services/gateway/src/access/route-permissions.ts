@@ -1,0 +1,51 @@
+import type { AnyRoute } from '../http/route.ts'
+import type { Permission } from './principal.ts'
+
+/**
+ * What each route needs. A route that is not in the table does not register: access is denied by default.
+ * `public` routes answer without a session.
+ */
+export const routePermissions: Readonly<Record<string, Permission | 'public'>> = {
+  'GET /api/v1/openapi.json': 'public',
+  'POST /api/v1/sessions': 'public',
+  'GET /api/v1/sessions/current': 'account:self',
+  'DELETE /api/v1/sessions': 'account:self',
+  'POST /api/v1/sessions/current/password': 'account:self',
+
+  'GET /api/v1/users': 'users:manage',
+  'POST /api/v1/users': 'users:manage',
+  'GET /api/v1/users/{id}': 'users:manage',
+  'PATCH /api/v1/users/{id}': 'users:manage',
+  'DELETE /api/v1/users/{id}': 'users:manage',
+  'GET /api/v1/api-keys': 'keys:manage',
+  'POST /api/v1/api-keys': 'keys:manage',
+  'DELETE /api/v1/api-keys/{id}': 'keys:manage',
+  'GET /api/v1/audit-log': 'audit:read',
+
+  'GET /api/v1/overview': 'estate:read',
+  'GET /api/v1/processes': 'estate:read',
+  'GET /api/v1/processes/{id}': 'estate:read',
+  'PATCH /api/v1/processes/{id}': 'process:write',
+  'GET /api/v1/processes/{id}/metrics': 'estate:read',
+  'GET /api/v1/processes/{id}/performance': 'estate:read',
+  'GET /api/v1/processes/{id}/analysis': 'estate:read',
+  'GET /api/v1/processes/{id}/anomalies': 'estate:read',
+  'GET /api/v1/processes/{id}/instances': 'estate:read',
+  'GET /api/v1/processes/{id}/series': 'estate:read',
+  'GET /api/v1/anomalies': 'estate:read',
+  'GET /api/v1/alerts': 'estate:read',
+  'GET /api/v1/hosts': 'estate:read',
+  'GET /api/v1/hosts/{host}': 'estate:read',
+  'GET /api/v1/hosts/{host}/processes': 'estate:read',
+  'GET /api/v1/hosts/{host}/frames': 'estate:read',
+  'GET /api/v1/query': 'estate:read',
+
+  'GET /api/v1/sources': 'operations:read',
+  'GET /api/v1/dead-letters': 'operations:read',
+  'GET /api/v1/status': 'operations:read',
+  'GET /api/v1/settings/retention': 'operations:read',
+}
+
+export function routeKey(route: Pick<AnyRoute, 'method' | 'path'>): string {
+  return `${route.method.toUpperCase()} ${route.path}`
+}

@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+import { AppError } from '@driftline/platform/errors'
+import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
+import { durationMs, port } from '@driftline/platform/units'
+import { z } from 'zod'
+import type { EstateLimits } from './estate/tenant-estate.ts'
+import type { RateLimits } from './http/limits.ts'
+import type { LiveLimits } from './live/server.ts'
+
+const count = (max: number) => z.coerce.number().int().min(1).max(max)
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+const MIB = 1024 * 1024
+
+const origins = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()))])
+  .transform((list) => list.filter((origin) => origin !== ''))
+  .refine((list) => list.every(isOrigin), 'must be origins such as https://wall.example, without a path')
+
+function isOrigin(text: string): boolean {
+  try {
+    return new URL(text).origin === text
+  } catch {
+    return false
+  }
+}
+
+/** Where the build puts the web app; the same from the sources and from a bundle. */
+const WEB_DIRECTORY = join(import.meta.dirname, '../../../web/dist')
+
+export const gatewaySettings = {
+  bind: setting('bind', z.string().min(1), '127.0.0.1', 'Address to listen on'),
+  httpPort: setting('http_port', port, 8080, 'Port of the API, the live channel and the web app; 0 picks a free one'),
+  tlsCertFile: setting('tls.cert_file', z.string().nullable(), null, 'PEM certificate; without one, no encryption'),
+  tlsKeyFile: setting('tls.key_file', z.string().nullable(), null, 'PEM key of that certificate'),
+  corsOrigins: setting('cors_origins', origins, [], 'Origins of other pages that may use the API; none by default'),
+  trustProxy: setting('trust_proxy', flag, false, 'Whether a proxy in front sets X-Forwarded-For and -Proto'),
+  webDirectory: setting('web_dir', z.string().min(1), WEB_DIRECTORY, 'Directory of the built web app'),
+  sessionRate: setting('rate_limits.per_session', count(100_000), 100, 'Requests per second of a session or API key'),
+  addressRate: setting('rate_limits.per_address', count(100_000), 20, 'Requests per second of an unknown caller'),
+  bodyBytesMax: setting('limits.body_bytes', count(64 * MIB), MIB, 'Size of a request body'),
+  liveClients: setting('live.max_clients', count(100_000), 2000, 'WebSocket clients at once'),
+  liveBuffer: setting('live.max_buffered_bytes', count(256 * MIB), 4 * MIB, 'Waiting for one client; past it, dropped'),
+  liveSubscriptions: setting('live.max_subscriptions', count(10_000), 200, 'Channels of one client'),
+  processesMax: setting('estate.max_processes', count(1_000_000), 20_000, 'Processes kept live, per tenant'),
+  hostsMax: setting('estate.max_hosts', count(100_000), 2000, 'Hosts kept live, per tenant'),
+  seriesMax: setting('estate.max_series', count(10_000_000), 300_000, 'Series kept live, per tenant'),
+  rawRetention: setting(
+    'process_monitor.real_time_monitoring.raw_retention',
+    durationMs,
+    '48h',
+    'Life of raw seconds; older ranges are answered from 1-minute roll-ups',
+  ),
+  dataRetention: setting(
+    'process_monitor.real_time_monitoring.data_retention',
+    durationMs,
+    '30d',
+    'Life of 1-minute roll-ups',
+  ),
+} as const
+
+export interface GatewayConfig {
+  readonly bind: string
+  readonly httpPort: number
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  readonly corsOrigins: readonly string[]
+  readonly trustProxy: boolean
+  readonly webDirectory: string
+  readonly rateLimits: RateLimits
+  readonly bodyBytesMax: number
+  readonly live: LiveLimits
+  readonly estate: EstateLimits
+  readonly retention: { readonly rawMs: number; readonly rollupMs: number }
+}
+
+/** Errors: `config_invalid`. */
+export function readGatewayConfig(source: SettingsSource): GatewayConfig {
+  const settings = readSettings(source, gatewaySettings)
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile } = settings
+  if ((certFile === null) !== (keyFile === null)) {
+    throw new AppError('config_invalid', 'tls: cert_file and key_file go together')
+  }
+  return Object.freeze({
+    bind: settings.bind,
+    httpPort: settings.httpPort,
+    tls: certFile === null || keyFile === null ? null : { certFile, keyFile },
+    corsOrigins: settings.corsOrigins,
+    trustProxy: settings.trustProxy,
+    webDirectory: settings.webDirectory,
+    rateLimits: { perSession: settings.sessionRate, perAddress: settings.addressRate },
+    bodyBytesMax: settings.bodyBytesMax,
+    live: {
+      clientsMax: settings.liveClients,
+      bufferedBytesMax: settings.liveBuffer,
+      subscriptionsMax: settings.liveSubscriptions,
+      messagesPerSecondMax: 50,
+      messageBytesMax: 64 * 1024,
+      authenticationMs: 5000,
+      pingMs: 15_000,
+    },
+    estate: {
+      processes: settings.processesMax,
+      hosts: settings.hostsMax,
+      series: settings.seriesMax,
+      sources: settings.hostsMax,
+      recent: { durationMs: 150_000, bytes: 8 * MIB },
+    },
+    retention: { rawMs: settings.rawRetention, rollupMs: settings.dataRetention },
+  })
+}

@@ -1,0 +1,65 @@
+import type { KpiBatch } from '@driftline/proto'
+import type { ProcessMetrics } from '../schemas/processes.ts'
+
+/** The KPI columns: name on the bus, name in the store. The order is that of `KpiRow.values`. */
+export const kpiColumns = [
+  { field: 'executionTimeMs', column: 'execution_time_ms' },
+  { field: 'successRate', column: 'success_rate' },
+  { field: 'errorRate', column: 'error_rate' },
+  { field: 'throughputPerSecond', column: 'throughput_per_second' },
+  { field: 'cpuCores', column: 'cpu_cores' },
+  { field: 'memoryBytes', column: 'memory_bytes' },
+  { field: 'readBytesPerSecond', column: 'read_bytes_per_second' },
+  { field: 'writeBytesPerSecond', column: 'write_bytes_per_second' },
+  { field: 'networkReceiveBytesPerSecond', column: 'network_receive_bytes_per_second' },
+  { field: 'networkTransmitBytesPerSecond', column: 'network_transmit_bytes_per_second' },
+  { field: 'cpuShare', column: 'cpu_share' },
+  { field: 'memoryShare', column: 'memory_share' },
+  { field: 'ioShare', column: 'io_share' },
+  { field: 'networkShare', column: 'network_share' },
+  { field: 'instances', column: 'instances' },
+] as const satisfies readonly { field: keyof KpiBatch; column: string }[]
+
+export type KpiColumn = (typeof kpiColumns)[number]['column']
+
+/** Values of one process in one bucket, in the order of `kpiColumns`; null is no data. */
+export type KpiValues = readonly (number | null)[]
+
+/** Values of element `index` of a batch. */
+export function kpiValuesAt(batch: KpiBatch, index: number): KpiValues {
+  return kpiColumns.map(({ field }) => tidyNumber(batch[field][index]))
+}
+
+/** Six decimals are more than any screen shows, and keep frames short. */
+export function tidyNumber(value: number | null | undefined): number | null {
+  if (value === undefined || value === null || !Number.isFinite(value)) return null
+  return Number.isInteger(value) ? value : Math.round(value * 1e6) / 1e6
+}
+
+/** The client's `ProcessMetrics`. */
+export function toProcessMetrics(processId: string, bucketTimeMs: number, values: KpiValues): ProcessMetrics {
+  const at = (index: number): number | null => values[index] ?? null
+  return {
+    processId,
+    executionTime: at(0),
+    successRate: at(1),
+    errorRate: at(2),
+    throughput: at(3),
+    resourceUtilization: { cpu: at(10), memory: at(11), io: at(12), network: at(13) },
+    timestamp: new Date(bucketTimeMs).toISOString(),
+    values: {
+      cpuCores: at(4),
+      memoryBytes: at(5),
+      readBytesPerSecond: at(6),
+      writeBytesPerSecond: at(7),
+      networkReceiveBytesPerSecond: at(8),
+      networkTransmitBytesPerSecond: at(9),
+      instances: at(14),
+    },
+  }
+}
+
+/** Whether two buckets say the same, so that an idle process costs no frame. */
+export function sameValues(a: KpiValues | null, b: KpiValues): boolean {
+  return a?.every((value, index) => value === b[index]) ?? false
+}

@@ -1,0 +1,65 @@
+import { parseProcessId } from '@driftline/proto'
+import { processKind } from '../schemas/processes.ts'
+import { type KpiValues, sameValues } from './kpi-columns.ts'
+
+/** What people set about a process. */
+export interface ProcessSettings {
+  readonly category: string | null
+  readonly tags: readonly string[]
+  readonly description: string | null
+  readonly active: boolean
+}
+
+export const noSettings: ProcessSettings = { category: null, tags: [], description: null, active: true }
+
+/** What is known of a process now. */
+export interface ProcessState {
+  readonly id: string
+  readonly kind: (typeof processKind.options)[number]
+  readonly name: string
+  /** Host that reports it; null for kinds without one. */
+  readonly host: string | null
+  firstSeenMs: number
+  /** Event time of its newest data. */
+  lastSeenMs: number
+  /** When its newest data arrived here. */
+  lastHeardMs: number
+  kpis: KpiValues | null
+  kpiTimeMs: number
+  /** When its last instance ended; null while it has one, and for kinds without instances. */
+  endedAtMs: number | null
+  settings: ProcessSettings
+  /** Grows with every change that a client can see. */
+  version: number
+}
+
+/** A process of that id; null when the id is of no known kind. */
+export function createProcessState(id: string, seenAtMs: number): ProcessState | null {
+  const { kind, names } = parseProcessId(id)
+  const known = processKind.safeParse(kind)
+  if (!known.success || names.length === 0) return null
+  return {
+    id,
+    kind: known.data,
+    name: names.at(-1)!,
+    host: known.data === 'os' || known.data === 'host' ? (names[0] ?? null) : null,
+    firstSeenMs: seenAtMs,
+    lastSeenMs: seenAtMs,
+    lastHeardMs: 0,
+    kpis: null,
+    kpiTimeMs: 0,
+    endedAtMs: null,
+    settings: noSettings,
+    version: 0,
+  }
+}
+
+/** Takes over a bucket unless a newer one is there; buckets of replayed data are older and change nothing. */
+export function takeKpis(state: ProcessState, bucketTimeMs: number, values: KpiValues, heardAtMs: number): void {
+  state.lastHeardMs = Math.max(state.lastHeardMs, heardAtMs)
+  if (bucketTimeMs < state.kpiTimeMs) return
+  state.kpiTimeMs = bucketTimeMs
+  state.lastSeenMs = Math.max(state.lastSeenMs, bucketTimeMs)
+  if (!sameValues(state.kpis, values)) state.version++
+  state.kpis = values
+}

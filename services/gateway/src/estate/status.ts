@@ -1,0 +1,29 @@
+import type { ProcessStatus } from '../schemas/processes.ts'
+
+/** A source counts as silent after five of its intervals, and never before this time. */
+const SILENT_AFTER_MS_MIN = 15_000
+const SILENT_AFTER_INTERVALS = 5
+/** A process is learned for its first half hour: before that, nothing can be said of its normal. */
+export const LEARNING_MS = 30 * 60_000
+/** A group without an instance stays in the overview for this long. */
+export const INACTIVE_AFTER_MS = 60 * 60_000
+
+export interface StatusInput {
+  readonly nowMs: number
+  /** When anything of it, or of the host that reports it, was last heard. */
+  readonly lastHeardMs: number
+  /** Interval of its source, or null where that is not known. */
+  readonly intervalMs: number | null
+  readonly firstSeenMs: number
+}
+
+export function isSilent(input: Pick<StatusInput, 'nowMs' | 'lastHeardMs' | 'intervalMs'>): boolean {
+  const limitMs = Math.max(SILENT_AFTER_MS_MIN, SILENT_AFTER_INTERVALS * (input.intervalMs ?? 0))
+  return input.nowMs - input.lastHeardMs > limitMs
+}
+
+/** The status of a process while there are no detectors: silence wins, then learning. */
+export function statusOf(input: StatusInput): ProcessStatus {
+  if (isSilent(input)) return 'silent'
+  return input.nowMs - input.firstSeenMs < LEARNING_MS ? 'learning' : 'ok'
+}

@@ -1,0 +1,172 @@
+import type { KpiBatch, PackedSampleBatch, SeriesBatch } from '@driftline/proto'
+import { advanceHost, createHostState, type Frame, type HostState, type RecentLimits } from './host-state.ts'
+import { kpiValuesAt } from './kpi-columns.ts'
+import { createProcessState, noSettings, type ProcessSettings, type ProcessState, takeKpis } from './process-state.ts'
+import type { TableChanges } from './process-table.ts'
+import { createRateMeter, type RateMeter } from './rate-meter.ts'
+import { createSeriesRegistry, type SeriesRegistry } from './series-registry.ts'
+import { createSources, type Sources } from './sources.ts'
+
+export interface EstateLimits {
+  /** Past it, the process unseen for longest is forgotten; it stays in the store. */
+  readonly processes: number
+  readonly hosts: number
+  readonly series: number
+  readonly sources: number
+  readonly recent: RecentLimits
+}
+
+/** Everything that one tenant has alive, by what the bus said last. */
+export interface TenantEstate {
+  readonly tenant: string
+  readonly hosts: ReadonlyMap<string, HostState>
+  readonly processes: ReadonlyMap<string, ProcessState>
+  readonly series: SeriesRegistry
+  readonly sources: Sources
+  readonly sampleRate: RateMeter
+  /** Applies a frame of a host; null when it told nothing new. */
+  applyFrame(host: string, frame: Frame, nowMs: number): TableChanges | null
+  /** Applies a closed bucket; answers the processes that it is about. */
+  applyKpis(batch: KpiBatch, nowMs: number): readonly string[]
+  applySeries(batch: SeriesBatch): void
+  applySamples(batch: PackedSampleBatch, nowMs: number): number
+  /** The state of a process, made if the id is new and of a known kind. */
+  ensureProcess(id: string, seenAtMs: number): ProcessState | null
+  ensureHost(host: string): HostState
+  /** Replaces what people set about processes. */
+  applySettings(settings: ReadonlyMap<string, ProcessSettings>): void
+}
+
+export function createTenantEstate(tenant: string, limits: EstateLimits): TenantEstate {
+  const hosts = new Map<string, HostState>()
+  const processes = new Map<string, ProcessState>()
+  const series = createSeriesRegistry(limits.series)
+  let settings: ReadonlyMap<string, ProcessSettings> = new Map()
+
+  const ensureProcess = (id: string, seenAtMs: number): ProcessState | null => {
+    const known = processes.get(id)
+    if (known) return known
+    const made = createProcessState(id, seenAtMs)
+    if (!made) return null
+    if (processes.size >= limits.processes) forgetLongestUnseen(processes)
+    made.settings = settings.get(id) ?? noSettings
+    processes.set(id, made)
+    return made
+  }
+
+  const ensureHost = (name: string): HostState => {
+    let state = hosts.get(name)
+    if (!state) {
+      if (hosts.size >= limits.hosts) forgetLongestUnheard(hosts)
+      state = createHostState(name)
+      hosts.set(name, state)
+    }
+    return state
+  }
+
+  return {
+    tenant,
+    hosts,
+    processes,
+    series,
+    sources: createSources(limits.sources),
+    sampleRate: createRateMeter(),
+    ensureProcess,
+    ensureHost,
+    applyFrame(hostName, frame, nowMs) {
+      const host = ensureHost(hostName)
+      const before = host.groups
+      const changes = advanceHost(host, frame, nowMs, limits.recent)
+      if (changes?.membership) noteGroups(before, host.groups, frame.timeMs, { ensureProcess, processes })
+      // A key frame also settles groups that ended while nobody looked.
+      if (changes && frame.keyFrame) noteAbsentGroups(host, frame.timeMs, processes)
+      return changes
+    },
+    applyKpis(batch, nowMs) {
+      const bucketTimeMs = Number(batch.bucketTimeMs)
+      for (let index = 0; index < batch.process.length; index++) {
+        const state = ensureProcess(batch.process[index]!, bucketTimeMs)
+        if (state) takeKpis(state, bucketTimeMs, kpiValuesAt(batch, index), nowMs)
+      }
+      return batch.process
+    },
+    applySeries(batch) {
+      for (const each of batch.series) {
+        series.define({ ...pickDefinition(each) })
+        ensureProcess(each.process, Number(each.definedAtMs))
+      }
+    },
+    applySamples: (batch, nowMs) => recordSamples(series, batch, nowMs),
+    applySettings(next) {
+      settings = next
+      for (const state of processes.values()) {
+        const fresh = next.get(state.id) ?? noSettings
+        if (JSON.stringify(fresh) === JSON.stringify(state.settings)) continue
+        state.settings = fresh
+        state.version++
+      }
+    },
+  }
+}
+
+function pickDefinition({ id, process, metric, unit, kind, attributes }: SeriesBatch['series'][number]) {
+  return { id, process, metric, unit, kind, attributes }
+}
+
+/** Notes which groups have come back to life and which have lost their last instance. */
+function noteGroups(
+  before: ReadonlyMap<string, number>,
+  now: ReadonlyMap<string, number>,
+  timeMs: number,
+  known: { ensureProcess: TenantEstate['ensureProcess']; processes: ReadonlyMap<string, ProcessState> },
+): void {
+  for (const group of now.keys()) {
+    const state = known.ensureProcess(group, timeMs)
+    if (state && state.endedAtMs !== null) setEnded(state, null)
+  }
+  for (const group of before.keys()) {
+    const state = known.processes.get(group)
+    if (state && !now.has(group)) setEnded(state, timeMs)
+  }
+}
+
+/** Marks the groups of a host that its whole table does not have. */
+export function noteAbsentGroups(host: HostState, timeMs: number, processes: ReadonlyMap<string, ProcessState>): void {
+  for (const state of processes.values()) {
+    if (state.kind !== 'os' || state.host !== host.host || state.endedAtMs !== null) continue
+    if (!host.groups.has(state.id)) setEnded(state, Math.min(timeMs, Math.max(state.lastSeenMs, state.firstSeenMs)))
+  }
+}
+
+function setEnded(state: ProcessState, endedAtMs: number | null): void {
+  state.endedAtMs = endedAtMs
+  state.version++
+}
+
+/** Answers how many samples the batch held. Arrays of unequal length never leave the intake; the shortest counts. */
+function recordSamples(series: SeriesRegistry, batch: PackedSampleBatch, nowMs: number): number {
+  const ids = new DataView(batch.series.buffer, batch.series.byteOffset, batch.series.byteLength)
+  const offsets = new DataView(batch.timeOffsetMs.buffer, batch.timeOffsetMs.byteOffset, batch.timeOffsetMs.byteLength)
+  const values = new DataView(batch.value.buffer, batch.value.byteOffset, batch.value.byteLength)
+  const count = Math.floor(Math.min(ids.byteLength / 8, offsets.byteLength / 4, values.byteLength / 8))
+  const baseMs = Number(batch.baseTimeMs)
+  for (let index = 0; index < count; index++) {
+    const timeMs = Math.min(baseMs + offsets.getInt32(index * 4, true), nowMs + FUTURE_MS_MAX)
+    series.record(ids.getBigUint64(index * 8, true), timeMs, values.getFloat64(index * 8, true))
+  }
+  return count
+}
+
+/** The intake lets clocks run ahead by ten minutes; a newer "last value" than that cannot be. */
+const FUTURE_MS_MAX = 10 * 60_000
+
+function forgetLongestUnseen(processes: Map<string, ProcessState>): void {
+  const oldest = [...processes.values()].sort((a, b) => a.lastSeenMs - b.lastSeenMs)
+  for (const state of oldest.slice(0, Math.ceil(oldest.length / 20))) processes.delete(state.id)
+}
+
+function forgetLongestUnheard(hosts: Map<string, HostState>): void {
+  let oldest: HostState | undefined
+  for (const state of hosts.values()) if (!oldest || state.heardAtMs < oldest.heardAtMs) oldest = state
+  if (oldest) hosts.delete(oldest.host)
+}

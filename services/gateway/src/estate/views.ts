@@ -1,0 +1,146 @@
+import { processId } from '@driftline/proto'
+import type { OperationalDashboard } from '../schemas/anomalies.ts'
+import type { HostItem } from '../schemas/hosts.ts'
+import type { ProcessDetail, ProcessFilter, ProcessItem, ProcessStatus, StatusCounts } from '../schemas/processes.ts'
+import type { HostState } from './host-state.ts'
+import { toProcessMetrics } from './kpi-columns.ts'
+import type { ProcessState } from './process-state.ts'
+import { INACTIVE_AFTER_MS, LEARNING_MS, statusOf } from './status.ts'
+import type { TenantEstate } from './tenant-estate.ts'
+
+const iso = (timeMs: number): string => new Date(timeMs).toISOString()
+
+/**
+ * When something of a process was last heard. The host speaks for its groups: a group without instances is not silent
+ * as long as its host says so.
+ */
+function lastHeardMs(estate: TenantEstate, state: ProcessState): number {
+  const host = state.host === null ? undefined : estate.hosts.get(state.host)
+  return Math.max(state.lastHeardMs, host?.heardAtMs ?? 0)
+}
+
+function intervalMs(estate: TenantEstate, state: ProcessState): number | null {
+  const seconds = state.host === null ? undefined : estate.hosts.get(state.host)?.description?.intervalSeconds
+  return seconds === undefined ? null : seconds * 1000
+}
+
+export function processStatusOf(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessStatus {
+  return statusOf({
+    nowMs,
+    lastHeardMs: lastHeardMs(estate, state),
+    intervalMs: intervalMs(estate, state),
+    firstSeenMs: state.firstSeenMs,
+  })
+}
+
+/** False when switched off, or when its last instance ended an hour ago. */
+export function isActive(state: ProcessState, nowMs: number): boolean {
+  if (!state.settings.active) return false
+  return state.endedAtMs === null || nowMs - state.endedAtMs < INACTIVE_AFTER_MS
+}
+
+/** When a process was last there: a group lives as long as its host shows an instance of it. */
+function lastSeenMs(estate: TenantEstate, state: ProcessState): number {
+  if (state.endedAtMs !== null) return state.endedAtMs
+  const host = state.host === null ? undefined : estate.hosts.get(state.host)
+  return Math.max(state.lastSeenMs, host?.timeMs ?? 0)
+}
+
+export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessItem {
+  return {
+    processId: state.id,
+    kind: state.kind,
+    name: state.name,
+    host: state.host,
+    status: processStatusOf(estate, state, nowMs),
+    drift: null,
+    category: state.settings.category,
+    tags: [...state.settings.tags],
+    description: state.settings.description,
+    active: isActive(state, nowMs),
+    metrics: state.kpis === null ? null : toProcessMetrics(state.id, state.kpiTimeMs, state.kpis),
+    lastSeen: iso(lastSeenMs(estate, state)),
+  }
+}
+
+export function toProcessDetail(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessDetail {
+  const learningUntilMs = state.firstSeenMs + LEARNING_MS
+  const interval = intervalMs(estate, state)
+  return {
+    ...toProcessItem(estate, state, nowMs),
+    firstSeen: iso(state.firstSeenMs),
+    learningUntil: learningUntilMs > nowMs ? iso(learningUntilMs) : null,
+    intervalSeconds: interval === null ? null : interval / 1000,
+  }
+}
+
+export function toHostItem(estate: TenantEstate, host: HostState, nowMs: number): HostItem {
+  const id = processId('host', host.host)
+  const state = estate.processes.get(id)
+  const status = statusOf({
+    nowMs,
+    lastHeardMs: Math.max(host.heardAtMs, state?.lastHeardMs ?? 0),
+    intervalMs: host.description === null ? null : host.description.intervalSeconds * 1000,
+    firstSeenMs: state?.firstSeenMs ?? nowMs,
+  })
+  return {
+    host: host.host,
+    processId: id,
+    status,
+    description: host.description,
+    processCount: host.rows.size,
+    metrics: state?.kpis ? toProcessMetrics(id, state.kpiTimeMs, state.kpis) : null,
+    lastSeen: iso(host.timeMs ?? state?.lastSeenMs ?? host.heardAtMs),
+  }
+}
+
+export function countStatuses(statuses: Iterable<ProcessStatus>): StatusCounts {
+  const counts: StatusCounts = { total: 0, ok: 0, warning: 0, critical: 0, silent: 0, learning: 0 }
+  for (const status of statuses) {
+    counts.total++
+    counts[status]++
+  }
+  return counts
+}
+
+/** All active processes, by id. */
+export function toDashboard(estate: TenantEstate, nowMs: number): OperationalDashboard {
+  const processes = sortedProcesses(estate)
+    .filter((state) => isActive(state, nowMs))
+    .map((state) => toProcessItem(estate, state, nowMs))
+  return {
+    processes,
+    counts: countStatuses(processes.map((item) => item.status)),
+    alerts: [],
+    estateDrift: [],
+    generatedAt: iso(nowMs),
+  }
+}
+
+/** The processes that a filter lets through, sorted by id. */
+export function findProcesses(
+  estate: TenantEstate,
+  filter: Omit<ProcessFilter, 'limit' | 'cursor'>,
+  nowMs: number,
+): ProcessState[] {
+  const words = (filter.q ?? '').toLowerCase().split(/\s+/).filter(Boolean)
+  return sortedProcesses(estate).filter((state) => {
+    if (filter.kind !== undefined && state.kind !== filter.kind) return false
+    if (filter.host !== undefined && state.host !== filter.host) return false
+    if (filter.category !== undefined && state.settings.category !== filter.category) return false
+    if (filter.tag !== undefined && !state.settings.tags.includes(filter.tag)) return false
+    if (filter.active !== undefined && isActive(state, nowMs) !== filter.active) return false
+    if (filter.status !== undefined && processStatusOf(estate, state, nowMs) !== filter.status) return false
+    return words.length === 0 || matches(state, words)
+  })
+}
+
+function matches(state: ProcessState, words: readonly string[]): boolean {
+  const { category, tags, description } = state.settings
+  const text = [state.id, state.name, category ?? '', ...tags, description ?? ''].join('\n').toLowerCase()
+  return words.every((word) => text.includes(word))
+}
+
+function sortedProcesses(estate: TenantEstate): ProcessState[] {
+  return [...estate.processes.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+}

@@ -1,0 +1,181 @@
+import type { Component } from '@driftline/platform/lifecycle'
+import type { Express } from 'express'
+import type { GatewayAccess } from './access/gateway-access.ts'
+import { createProcessSettingsStore } from './access/process-settings.ts'
+import type { GatewayConfig } from './config.ts'
+import { createEstate, type Estate } from './estate/estate.ts'
+import { createFeed } from './estate/feed.ts'
+import { createHistory, type History } from './estate/history.ts'
+import { createRebuilder, type Rebuilder } from './estate/rebuilder.ts'
+import { createHealthChecks } from './health.ts'
+import { createApiRouter } from './http/api-router.ts'
+import { createApp } from './http/app.ts'
+import { createLimiter } from './http/limits.ts'
+import { createOpenApiDocument, openApiRoute } from './http/openapi.ts'
+import { createOperationsRouter } from './http/operations-router.ts'
+import type { AnyRoute } from './http/route.ts'
+import { createLiveHub, type LiveHub } from './live/hub.ts'
+import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
+import { createLiveServer, type LiveServer } from './live/server.ts'
+import { createCaches, type GatewayCaches } from './queries/caches.ts'
+import { analyticsRoutes } from './routes/analytics.ts'
+import { anomalyRoutes } from './routes/anomalies.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
+import { auditLogRoutes } from './routes/audit-log.ts'
+import { hostRoutes } from './routes/hosts.ts'
+import { type OperationsRouteDeps, operationsRoutes } from './routes/operations.ts'
+import { processRoutes } from './routes/processes.ts'
+import { queryRoutes } from './routes/query.ts'
+import { sessionRoutes } from './routes/sessions.ts'
+import { userRoutes } from './routes/users.ts'
+import type { GatewayDeps } from './service.ts'
+import { DEFAULT_TENANT, VERSION } from './version.ts'
+import { createWeb } from './web/static.ts'
+
+/** What a gateway is made of; nothing runs yet. */
+export interface GatewayParts {
+  readonly app: Express
+  readonly live: LiveServer
+  readonly hub: LiveHub
+  readonly estate: Estate
+  readonly history: History
+  readonly feed: Component
+  readonly rebuilder: Rebuilder
+  /** Every route of the API, with its schemas. */
+  readonly routes: readonly AnyRoute[]
+  /** Reads again what people set about processes. */
+  refreshSettings(): Promise<void>
+}
+
+export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): GatewayParts {
+  const { access, clock, logger, metrics } = deps
+  const estate = createEstate(config.estate)
+  const history = createHistory({ store: deps.analytics, estate })
+  const latency = createLatencyWindow()
+  const hub = createLiveHub({ estate, clock, metrics, latency })
+  const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
+  const feed = createFeed({
+    bus: deps.bus,
+    estate,
+    listener: { onHostFrame: hub.publishHostFrame, onKpis: hub.publishKpis, onGap: rebuilder.ask },
+    clock,
+    logger,
+    metrics,
+  })
+  const live = createLiveServer({
+    hub,
+    authenticator: access,
+    allowedOrigins: config.corsOrigins,
+    limits: config.live,
+    clock,
+    logger,
+    metrics,
+  })
+  const processSettings = createProcessSettingsStore(deps)
+  const checks = createHealthChecks({ ...deps, store: deps.analytics })
+  const caches = createCaches(clock)
+  const routeDeps: OperationsRouteDeps = {
+    estate,
+    history,
+    store: deps.analytics,
+    clock,
+    retention: config.retention,
+    processSettings,
+    audit: access.audit,
+    ...caches,
+    version: VERSION,
+    startedAtMs: clock.nowMs(),
+    caches: () => cacheLines(caches),
+    live: () => liveFigures(live, latency, clock.nowMs()),
+    warnings: async () => warningsOf(checks),
+  }
+  const routes = allRoutes(routeDeps, access)
+  return {
+    app: assembleApp(config, deps, { estate, access, routes, checks }),
+    live,
+    hub,
+    estate,
+    history,
+    feed,
+    rebuilder,
+    routes,
+    async refreshSettings() {
+      for (const tenant of estate.tenants()) tenant.applySettings(await processSettings.ofTenant(tenant.tenant))
+    },
+  }
+}
+
+function allRoutes(deps: OperationsRouteDeps, access: GatewayAccess): AnyRoute[] {
+  const routes = [
+    ...sessionRoutes(access),
+    ...userRoutes(access),
+    ...apiKeyRoutes(access),
+    ...auditLogRoutes(access),
+    ...processRoutes(deps),
+    ...hostRoutes(deps),
+    ...analyticsRoutes(deps),
+    ...queryRoutes(deps),
+    ...anomalyRoutes(deps),
+    ...operationsRoutes(deps),
+  ]
+  let document: Record<string, unknown> | undefined
+  const describing = openApiRoute(() => {
+    document ??= createOpenApiDocument(all, VERSION)
+    return document
+  })
+  const all = [...routes, describing]
+  return all
+}
+
+function assembleApp(
+  config: GatewayConfig,
+  deps: GatewayDeps,
+  parts: {
+    estate: Estate
+    access: GatewayAccess
+    routes: readonly AnyRoute[]
+    checks: ReturnType<typeof createHealthChecks>
+  },
+): Express {
+  const limiter = createLimiter(config.rateLimits)
+  const shared = { authenticator: parts.access, limiter, defaultTenant: DEFAULT_TENANT }
+  return createApp(
+    {
+      operations: createOperationsRouter({ ...shared, ...deps, checks: parts.checks, estate: parts.estate }),
+      api: createApiRouter(parts.routes, {
+        ...shared,
+        allowedOrigins: config.corsOrigins,
+        bodyBytesMax: config.bodyBytesMax,
+      }),
+      others: deps.routers ?? [],
+      web: createWeb(config.webDirectory),
+    },
+    {
+      allowedOrigins: config.corsOrigins,
+      trustProxy: config.trustProxy,
+      tls: config.tls !== null,
+      logger: deps.logger,
+      metrics: deps.metrics,
+    },
+  )
+}
+
+function cacheLines(caches: GatewayCaches) {
+  return [caches.seriesCache, caches.firstSeenCache, caches.storageCache, caches.deadLetterCache].map((cache) =>
+    cache.line(),
+  )
+}
+
+function liveFigures(live: LiveServer, latency: LatencyWindow, nowMs: number) {
+  return {
+    clients: live.clients(),
+    dropped: live.dropped(),
+    medianMs: latency.quantile(0.5, nowMs),
+    p99Ms: latency.quantile(0.99, nowMs),
+  }
+}
+
+async function warningsOf(checks: ReturnType<typeof createHealthChecks>): Promise<string[]> {
+  const judged = await Promise.all(checks.map(({ check }) => check()))
+  return judged.flatMap((each) => (each.ok ? [] : [each.reason]))
+}

@@ -1,0 +1,33 @@
+import type { Clock } from '@driftline/platform/clock'
+import { type Cache, createCache } from './cache.ts'
+import type { TableSize } from './operations.ts'
+import type { SeriesDefinition } from './samples.ts'
+
+/** Everything that the gateway answers from memory instead of the store; `/api/v1/status` lists it. */
+export interface GatewayCaches {
+  readonly seriesCache: Cache<SeriesDefinition[]>
+  readonly firstSeenCache: Cache<number | null>
+  readonly storageCache: Cache<TableSize[]>
+  readonly deadLetterCache: Cache<{ last24h: number; total: number }>
+}
+
+export function createCaches(clock: Clock): GatewayCaches {
+  return {
+    seriesCache: createCache(
+      { name: 'series', about: 'Which series a metric of a process has', lifetimeMs: 30_000, limit: 10_000 },
+      clock,
+    ),
+    firstSeenCache: createCache(
+      { name: 'first-seen', about: 'When a process was first seen', lifetimeMs: 3_600_000, limit: 10_000 },
+      clock,
+    ),
+    storageCache: createCache(
+      { name: 'storage', about: 'Sizes of the tables on disk', lifetimeMs: 30_000, limit: 1 },
+      clock,
+    ),
+    deadLetterCache: createCache(
+      { name: 'dead-letters', about: 'Counts of dead letters', lifetimeMs: 10_000, limit: 1000 },
+      clock,
+    ),
+  }
+}

@@ -1,0 +1,52 @@
+import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
+import type { Clock } from '@driftline/platform/clock'
+import type { ProcessSettingsStore } from '../access/process-settings.ts'
+import type { Estate } from '../estate/estate.ts'
+import type { History } from '../estate/history.ts'
+import type { HostState } from '../estate/host-state.ts'
+import type { ProcessState } from '../estate/process-state.ts'
+import { notFound } from '../http/problems.ts'
+import type { Cache } from '../queries/cache.ts'
+import type { SeriesDefinition } from '../queries/samples.ts'
+
+/** Life of what the store keeps, milliseconds. */
+export interface RetentionTimes {
+  readonly rawMs: number
+  readonly rollupMs: number
+}
+
+/** What the routes about the estate work with. */
+export interface EstateRouteDeps {
+  readonly estate: Estate
+  readonly history: History
+  readonly store: AnalyticsStore
+  readonly clock: Clock
+  readonly retention: RetentionTimes
+  readonly processSettings: ProcessSettingsStore
+  readonly seriesCache: Cache<SeriesDefinition[]>
+  readonly firstSeenCache: Cache<number | null>
+  readonly audit: Audit
+}
+
+/** Writes who did what; fails the change when it cannot be written down. */
+export type Audit = (entry: {
+  tenant: string
+  actor: string
+  action: string
+  subject: string
+  detail: Readonly<Record<string, unknown>>
+}) => Promise<void>
+
+/** Errors: 404. */
+export function knownProcess(deps: Pick<EstateRouteDeps, 'estate'>, tenant: string, id: string): ProcessState {
+  const state = deps.estate.tenant(tenant).processes.get(id)
+  if (!state) throw notFound('process', id)
+  return state
+}
+
+/** Errors: 404. */
+export function knownHost(deps: Pick<EstateRouteDeps, 'estate'>, tenant: string, host: string): HostState {
+  const state = deps.estate.tenant(tenant).hosts.get(host)
+  if (!state) throw notFound('host', host)
+  return state
+}

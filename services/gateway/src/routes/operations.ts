@@ -1,0 +1,184 @@
+import { decodeCursor, encodeCursor, pageByKey } from '../http/cursors.ts'
+import { type AnyRoute, route } from '../http/route.ts'
+import type { Cache, CacheLine } from '../queries/cache.ts'
+import {
+  countDeadLetters,
+  type DeadLetterRow,
+  readDeadLetters,
+  readStorage,
+  type TableSize,
+} from '../queries/operations.ts'
+import { listOf, pageQuery } from '../schemas/common.ts'
+import { deadLetterFilter, deadLetterItem, retention, sourceItem, status } from '../schemas/operations.ts'
+import type { EstateRouteDeps } from './deps.ts'
+
+export interface OperationsRouteDeps extends EstateRouteDeps {
+  readonly version: string
+  readonly startedAtMs: number
+  readonly storageCache: Cache<TableSize[]>
+  readonly deadLetterCache: Cache<{ last24h: number; total: number }>
+  readonly caches: () => readonly CacheLine[]
+  readonly live: () => { clients: number; dropped: number; medianMs: number | null; p99Ms: number | null }
+  /** What is wrong with Driftline itself, in words. */
+  readonly warnings: () => Promise<readonly string[]>
+}
+
+export function operationsRoutes(deps: OperationsRouteDeps): AnyRoute[] {
+  return [sources(deps), deadLetters(deps), statusRoute(deps), retentionRoute(deps)]
+}
+
+function sources({ estate, clock }: OperationsRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/sources',
+    summary: 'Where data comes from: agents with rate, lag and version',
+    tag: 'Operations',
+    query: pageQuery,
+    status: 200,
+    response: listOf(sourceItem),
+    async handle({ tenant, query }) {
+      const items = estate.tenant(tenant).sources.list(clock.nowMs())
+      items.sort((a, b) => (a.source < b.source ? -1 : 1))
+      return { body: pageByKey(items, (item) => item.source, query) }
+    },
+  })
+}
+
+function deadLetters({ store, clock }: OperationsRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/dead-letters',
+    summary: 'What was refused, and why; newest first',
+    tag: 'Operations',
+    query: deadLetterFilter,
+    status: 200,
+    response: listOf(deadLetterItem),
+    async handle({ tenant, query }) {
+      const [beforeMs, skip] = (decodeCursor(query.cursor, ['number', 'number']) ?? [clock.nowMs() + DAY_MS, 0]) as [
+        number,
+        number,
+      ]
+      const page = { limit: query.limit + 1, beforeMs, skip: Math.min(Math.max(0, skip), 1e6), reason: query.reason }
+      const rows = await readDeadLetters(store, tenant, page)
+      const items = rows.slice(0, query.limit)
+      return {
+        body: {
+          items: items.map(({ timeMs, ...row }) => ({ ...row, time: new Date(timeMs).toISOString() })),
+          nextCursor: rows.length > items.length ? cursorAfter(items, beforeMs, skip) : null,
+        },
+      }
+    },
+  })
+}
+
+const DAY_MS = 86_400_000
+
+/** The moment of the last item, and how many of that moment have been shown: many are refused in one batch. */
+function cursorAfter(items: readonly DeadLetterRow[], beforeMs: number, skipped: number): string {
+  const lastMs = items.at(-1)!.timeMs
+  const ofMoment = items.filter((item) => item.timeMs === lastMs).length
+  return encodeCursor([lastMs, ofMoment + (lastMs === beforeMs ? skipped : 0)])
+}
+
+function statusRoute(deps: OperationsRouteDeps): AnyRoute {
+  const { clock, store } = deps
+  return route({
+    method: 'get',
+    path: '/api/v1/status',
+    summary: 'How Driftline itself is doing',
+    tag: 'Operations',
+    status: 200,
+    response: status,
+    cache: 'no-store',
+    async handle({ tenant }) {
+      const mine = deps.estate.tenant(tenant)
+      const nowMs = clock.nowMs()
+      const [tables, letters, warnings] = await Promise.all([
+        orNull(deps.storageCache.get('all', () => readStorage(store))),
+        orNull(deps.deadLetterCache.get(tenant, () => countDeadLetters(store, tenant, nowMs))),
+        deps.warnings(),
+      ])
+      const live = deps.live()
+      return {
+        body: {
+          version: deps.version,
+          startedAt: new Date(deps.startedAtMs).toISOString(),
+          samplesPerSecond: mine.sampleRate.perSecond(nowMs),
+          sourceToScreen: { medianMs: live.medianMs, p99Ms: live.p99Ms },
+          spooledBatches: mine.sources.missed(),
+          deadLetters: letters ?? { last24h: null, total: null },
+          storage: {
+            bytes: tables && sum(tables, 'bytes'),
+            rows: tables && sum(tables, 'rows'),
+            tables: tables ?? [],
+          },
+          liveClients: live.clients,
+          slowClientsDropped: live.dropped,
+          estate: { hosts: mine.hosts.size, processes: mine.processes.size, series: mine.series.size() },
+          caches: [...deps.caches()],
+          warnings: [...warnings],
+        },
+      }
+    },
+  })
+}
+
+const RAW_TABLES = new Set(['samples', 'kpis', 'snapshots'])
+
+function retentionRoute(deps: OperationsRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/settings/retention',
+    summary: 'How long data is kept, and what that costs',
+    tag: 'Operations',
+    status: 200,
+    response: retention,
+    async handle() {
+      const tables = await orNull(deps.storageCache.get('all', () => readStorage(deps.store)))
+      const raw = tables?.filter((each) => RAW_TABLES.has(each.table)) ?? null
+      const samples = tables?.find((each) => each.table === 'samples')
+      const bytesPerSample = samples && samples.rows > 0 ? samples.bytes / samples.rows : null
+      const perSecond = sumOf([...deps.estate.tenants()], (each) => each.sampleRate.perSecond(deps.clock.nowMs()))
+      return {
+        body: {
+          rawSeconds: deps.retention.rawMs / 1000,
+          rollupSeconds: deps.retention.rollupMs / 1000,
+          cost: {
+            rawBytes: raw && sum(raw, 'bytes'),
+            rollupBytes:
+              tables &&
+              sum(
+                tables.filter((each) => !RAW_TABLES.has(each.table)),
+                'bytes',
+              ),
+            bytesPerSample,
+            bytesPerDay: raw && bytesPerDay(raw, samples?.rows ?? 0, perSecond),
+          },
+        },
+      }
+    },
+  })
+}
+
+/** All raw tables grow with the samples, so what they hold per stored sample foretells a day at the present rate. */
+function bytesPerDay(raw: readonly TableSize[], storedSamples: number, samplesPerSecond: number): number | null {
+  if (storedSamples === 0) return null
+  return Math.round((sum(raw, 'bytes') / storedSamples) * samplesPerSecond * 86_400)
+}
+
+function sum(tables: readonly TableSize[], field: 'bytes' | 'rows'): number {
+  return sumOf(tables, (each) => each[field])
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0)
+}
+
+/** The status page must answer when the store does not. */
+async function orNull<T>(value: Promise<T>): Promise<T | null> {
+  try {
+    return await value
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,162 @@
+import { toProcessMetrics } from '../estate/kpi-columns.ts'
+import { metricKindName } from '../estate/series-registry.ts'
+import { findProcesses, toDashboard, toProcessDetail, toProcessItem } from '../estate/views.ts'
+import { pageByKey } from '../http/cursors.ts'
+import { type AnyRoute, route } from '../http/route.ts'
+import { readFirstSeen } from '../queries/kpis.ts'
+import { seriesItem } from '../schemas/analytics.ts'
+import { operationalDashboard } from '../schemas/anomalies.ts'
+import { listOf, pageQuery, processIdParam } from '../schemas/common.ts'
+import { processRow } from '../schemas/hosts.ts'
+import { processDetail, processFilter, processItem, processMetrics, processPatch } from '../schemas/processes.ts'
+import { aboutMetric } from './about-metrics.ts'
+import { type EstateRouteDeps, knownProcess } from './deps.ts'
+
+export function processRoutes(deps: EstateRouteDeps): AnyRoute[] {
+  return [overview(deps), list(deps), one(deps), patch(deps), metrics(deps), instances(deps), series(deps)]
+}
+
+function overview({ estate, clock }: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/overview',
+    summary: 'All active processes with their health',
+    tag: 'Processes',
+    status: 200,
+    response: operationalDashboard,
+    async handle({ tenant }) {
+      return { body: toDashboard(estate.tenant(tenant), clock.nowMs()) }
+    },
+  })
+}
+
+function list({ estate, clock }: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/processes',
+    summary: 'Processes of every kind, by id',
+    tag: 'Processes',
+    query: processFilter,
+    status: 200,
+    response: listOf(processItem),
+    async handle({ tenant, query }) {
+      const mine = estate.tenant(tenant)
+      const nowMs = clock.nowMs()
+      const page = pageByKey(findProcesses(mine, query, nowMs), (state) => state.id, query)
+      return { body: { ...page, items: page.items.map((state) => toProcessItem(mine, state, nowMs)) } }
+    },
+  })
+}
+
+function one(deps: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/processes/{id}',
+    summary: 'One process',
+    tag: 'Processes',
+    params: processIdParam,
+    status: 200,
+    response: processDetail,
+    refusals: [404],
+    async handle({ tenant, params }) {
+      const state = knownProcess(deps, tenant, params.id)
+      // After a start the live state reaches a day back; the store knows of more.
+      const storedMs = await deps.firstSeenCache.get(`${tenant}\n${state.id}`, () =>
+        readFirstSeen(deps.store, tenant, state.id),
+      )
+      if (storedMs !== null) state.firstSeenMs = Math.min(state.firstSeenMs, storedMs)
+      return { body: toProcessDetail(deps.estate.tenant(tenant), state, deps.clock.nowMs()) }
+    },
+  })
+}
+
+function patch(deps: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'patch',
+    path: '/api/v1/processes/{id}',
+    summary: 'Set category, tags, description, or switch a process off',
+    tag: 'Processes',
+    params: processIdParam,
+    body: processPatch,
+    status: 200,
+    response: processDetail,
+    refusals: [404, 413, 415],
+    async handle({ tenant, params, body, principal }) {
+      const state = knownProcess(deps, tenant, params.id)
+      const actor = `${principal?.kind === 'api-key' ? 'key' : 'user'}:${principal?.id}`
+      state.settings = await deps.processSettings.patch(tenant, state.id, body, actor)
+      state.version++
+      await deps.audit({ tenant, actor, action: 'process.update', subject: `process:${state.id}`, detail: { ...body } })
+      return { body: toProcessDetail(deps.estate.tenant(tenant), state, deps.clock.nowMs()) }
+    },
+  })
+}
+
+function metrics(deps: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/processes/{id}/metrics',
+    summary: 'Newest KPIs of a process',
+    tag: 'Processes',
+    params: processIdParam,
+    status: 200,
+    response: processMetrics,
+    refusals: [404],
+    async handle({ tenant, params }) {
+      const state = knownProcess(deps, tenant, params.id)
+      return { body: toProcessMetrics(state.id, state.kpiTimeMs || state.lastSeenMs, state.kpis ?? []) }
+    },
+  })
+}
+
+function instances(deps: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/processes/{id}/instances',
+    summary: 'Instances of a group that are alive, by pid; of a host, all of them',
+    tag: 'Processes',
+    params: processIdParam,
+    query: pageQuery,
+    status: 200,
+    response: listOf(processRow),
+    refusals: [404],
+    async handle({ tenant, params, query }) {
+      const state = knownProcess(deps, tenant, params.id)
+      const host = state.host === null ? undefined : deps.estate.tenant(tenant).hosts.get(state.host)
+      const rows = [...(host?.rows.values() ?? [])].filter((row) => state.kind === 'host' || row.group === state.id)
+      rows.sort((a, b) => a.pid - b.pid)
+      return { body: pageByKey(rows, (row) => String(row.pid).padStart(10, '0'), query) }
+    },
+  })
+}
+
+function series(deps: EstateRouteDeps): AnyRoute {
+  return route({
+    method: 'get',
+    path: '/api/v1/processes/{id}/series',
+    summary: 'Metrics that exist of a process, each with its last value',
+    tag: 'Processes',
+    params: processIdParam,
+    query: pageQuery,
+    status: 200,
+    response: listOf(seriesItem),
+    refusals: [404],
+    async handle({ tenant, params, query }) {
+      const state = knownProcess(deps, tenant, params.id)
+      const all = deps.estate.tenant(tenant).series.ofProcess(state.id)
+      const keyOf = (each: { metric: string; attributes: string }): string => `${each.metric} ${each.attributes}`
+      const sorted = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+      const page = pageByKey(sorted, keyOf, query)
+      const items = page.items.map((each) => ({
+        metric: each.metric,
+        unit: each.unit,
+        kind: metricKindName(each.kind),
+        about: aboutMetric(each.metric),
+        attributes: JSON.parse(each.attributes) as Record<string, string>,
+        lastValue: Number.isFinite(each.value) ? each.value : null,
+        lastTime: each.timeMs > 0 ? new Date(each.timeMs).toISOString() : null,
+      }))
+      return { body: { ...page, items } }
+    },
+  })
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
+import type { Bus } from '@driftline/platform/bus/bus'
+import type { Clock } from '@driftline/platform/clock'
+import type { Component } from '@driftline/platform/lifecycle'
+import type { Logger } from '@driftline/platform/logger'
+import type { Metadata } from '@driftline/platform/metadata/metadata'
+import type { SelfMetrics } from '@driftline/platform/metrics'
+import { listen } from '@driftline/platform/ops-server'
+import type { RequestHandler } from 'express'
+import type { GatewayAccess } from './access/gateway-access.ts'
+import type { GatewayConfig } from './config.ts'
+import { warmUp } from './estate/warm-up.ts'
+import { createHttpServer } from './http/http-server.ts'
+import { createGatewayParts } from './parts.ts'
+
+export interface GatewayDeps {
+  readonly bus: Bus
+  readonly analytics: AnalyticsStore
+  readonly metadata: Metadata
+  readonly access: GatewayAccess
+  readonly logger: Logger
+  readonly metrics: SelfMetrics
+  readonly clock: Clock
+  /** Routers of other components that answer on the same port. */
+  readonly routers?: readonly RequestHandler[]
+}
+
+export interface Gateway extends Component {
+  /** Port that it listens on; known after the start. */
+  port(): number
+}
+
+/** How long requests under way may take when the gateway stops. */
+const DRAIN_MS = 1500
+const WARM_AGAIN_MS = 10_000
+const TICK_MS = 1000
+const SETTINGS_LIFETIME_MS = 30_000
+
+/** REST, live channel, OpenAPI, Prometheus and the web app, over the live state of the estate and its history. */
+export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway {
+  const logger = deps.logger.child({ component: 'gateway' })
+  const parts = createGatewayParts(config, { ...deps, logger })
+  const timers: NodeJS.Timeout[] = []
+  let server: Server | undefined
+
+  const every = (periodMs: number, work: () => void): void => {
+    timers.push(setInterval(work, periodMs).unref())
+  }
+  const refresh = (): void => {
+    parts.refreshSettings().catch((error: unknown) => logger.warn({ error }, 'could not read process settings'))
+  }
+  /** The store may still be starting, or be away: live data comes without it, and history follows when it is back. */
+  const warm = async (): Promise<void> => {
+    try {
+      await warmUp({ ...parts, store: deps.analytics, limits: config.estate, clock: deps.clock, logger })
+    } catch (error) {
+      logger.warn({ error }, 'could not read the last state from the store; trying again')
+      timers.push(setTimeout(() => void warm(), WARM_AGAIN_MS).unref())
+    }
+  }
+
+  return {
+    name: 'gateway',
+    async start() {
+      await parts.rebuilder.start()
+      await parts.feed.start()
+      await warm()
+      await parts.refreshSettings()
+      server = createHttpServer(parts.app, config.tls)
+      parts.live.attach(server)
+      await listen(server, config.httpPort, config.bind)
+      every(TICK_MS, parts.hub.tick)
+      every(SETTINGS_LIFETIME_MS, refresh)
+      logger.info({ bind: config.bind, port: (server.address() as AddressInfo).port }, 'listening')
+    },
+    async stop() {
+      for (const timer of timers.splice(0)) clearInterval(timer)
+      parts.live.stop()
+      await closeServer(server)
+      server = undefined
+      await parts.feed.stop()
+      await parts.rebuilder.stop()
+    },
+    port() {
+      assert(server, 'the gateway has not started')
+      return (server.address() as AddressInfo).port
+    },
+  }
+}
+
+/** Stops taking connections, lets requests finish, then cuts what is left. */
+async function closeServer(server: Server | undefined): Promise<void> {
+  if (!server?.listening) return
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+  await closed
+  clearTimeout(cut)
+}
