@@ -25,7 +25,8 @@ export function createFormat(locale?: string, timeZone?: string) {
     timeZone,
   })
   const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone })
-  const day = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', timeZone })
+  const weekday = new Intl.DateTimeFormat(locale, { weekday: 'short', timeZone })
+  const dayNumber = new Intl.DateTimeFormat(locale, { day: 'numeric', timeZone })
   const full = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23', timeZone })
 
   /** Three significant digits at most: 9.84, 58.4, 276. */
@@ -119,7 +120,7 @@ export function createFormat(locale?: string, timeZone?: string) {
     /** 14:02 */
     minute: (ms: number) => minute.format(ms),
     /** Tue 17 */
-    day: (ms: number) => day.format(ms),
+    day: (ms: number) => `${weekday.format(ms)} ${dayNumber.format(ms)}`,
     /** With the date, for titles and other days. */
     full: (ms: number) => full.format(ms),
   }

@@ -1,13 +1,36 @@
 import { defineStore } from 'pinia'
 import { computed, getCurrentScope, onScopeDispose, ref, shallowRef, watch } from 'vue'
-import { api } from '../api/client.ts'
+import { api, type Page } from '../api/client.ts'
 import { useLive, useLiveConnection } from '../api/live.ts'
-import type { OperationalDashboard, OverviewChanges, ProcessItem, StatusCounts } from '../api/types.ts'
+import type { Host, HostTable, OperationalDashboard, OverviewChanges, ProcessItem, StatusCounts } from '../api/types.ts'
 import { createHistory } from './history.ts'
+import { dashboardFromTables } from './past.ts'
 import { useTime } from './time.ts'
 
 /** While someone drags through time, the past is asked for at most this often. */
 const pastDelayMs = 120
+/** A past moment is summed up from this many hosts' tables at most. */
+const pastHostsMax = 50
+
+async function readPast(at: string, signal: AbortSignal): Promise<OperationalDashboard> {
+  const [hosts, known] = await Promise.all([
+    api.get<Page<Host>>('/hosts', { query: { limit: pastHostsMax }, signal }),
+    api.get<Page<ProcessItem>>('/processes', { query: { limit: 1000 }, signal }),
+  ])
+  const tables = await Promise.all(
+    hosts.items.map(({ host }) =>
+      api.get<HostTable>(`/hosts/${encodeURIComponent(host)}/processes`, { query: { at }, signal }),
+    ),
+  )
+  // Category and tags are what people call a process, not what it was: they are shown as they are now.
+  const settings = new Map(known.items.map((item) => [item.processId, item]))
+  const dashboard = dashboardFromTables(tables, Date.parse(at))
+  const processes = dashboard.processes.map((item) => {
+    const { category = null, tags = [], description = null } = settings.get(item.processId) ?? {}
+    return { ...item, category, tags, description }
+  })
+  return { ...dashboard, processes }
+}
 
 /**
  * All processes of the estate, live or at the moment rewound to. One copy for the app: the overview, the palette and
@@ -35,7 +58,10 @@ export const useEstate = defineStore('estate', () => {
   const { error: refused } = useLive<OperationalDashboard, OverviewChanges>(
     () => (users.value > 0 ? 'overview' : null),
     {
-      snapshot: take,
+      snapshot(dashboard) {
+        take(dashboard)
+        history.add(Date.now(), items.value.values())
+      },
       changes(changes) {
         for (const item of changes.processes) items.value.set(item.processId, item)
         for (const id of changes.removed) items.value.delete(id)
@@ -58,8 +84,7 @@ export const useEstate = defineStore('estate', () => {
     try {
       await new Promise((resolve) => setTimeout(resolve, pastDelayMs))
       if (mine.signal.aborted) return
-      const dashboard = await api.get<OperationalDashboard>('/overview', { query: { at }, signal: mine.signal })
-      if (!mine.signal.aborted) take(dashboard)
+      if (!mine.signal.aborted) take(await readPast(at, mine.signal))
     } catch (failure) {
       if (!mine.signal.aborted) error.value = failure
     }

@@ -36,7 +36,7 @@ export const useSession = defineStore('session', () => {
       await load()
     },
     async signOut(): Promise<void> {
-      await api.delete('/sessions/current', { expectUnauthorised: true }).catch(() => undefined)
+      await api.delete('/sessions', { expectUnauthorised: true }).catch(() => undefined)
       user.value = null
       known.value = true
     },

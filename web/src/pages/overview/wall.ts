@@ -5,6 +5,8 @@ export interface WallBlock {
   readonly kind: ProcessKind
   readonly name: string
   readonly total: number
+  /** How many had no room; said once, where the kind ends. */
+  readonly left: number
   readonly items: readonly ProcessItem[]
 }
 
@@ -23,16 +25,17 @@ export function wallColumns(items: readonly ProcessItem[], linesMax: number): [W
       (b.metrics?.values.memoryBytes ?? 0) - (a.metrics?.values.memoryBytes ?? 0) ||
       a.processId.localeCompare(b.processId),
   )
-  const kept = new Set(sorted.filter((item) => item.kind === 'host' || urgency[item.status] < 3).slice(0, linesMax))
+  // Hosts are few and everything else runs on them: up to half of the lines are theirs.
+  const kept = new Set(sorted.filter((item) => item.kind === 'host').slice(0, Math.floor(linesMax / 2)))
+  for (const item of sorted) if (kept.size < linesMax && urgency[item.status] < 3) kept.add(item)
   for (const item of sorted) if (kept.size < linesMax) kept.add(item)
 
   const kinds = (Object.keys(kindNames) as ProcessKind[]).filter((kind) => items.some((item) => item.kind === kind))
-  const blocks = kinds.map((kind) => ({
-    kind,
-    name: kindNames[kind],
-    total: items.filter((item) => item.kind === kind).length,
-    items: sorted.filter((item) => item.kind === kind && kept.has(item)),
-  }))
+  const blocks = kinds.map((kind) => {
+    const all = sorted.filter((item) => item.kind === kind)
+    const shown = all.filter((item) => kept.has(item))
+    return { kind, name: kindNames[kind], total: all.length, left: all.length - shown.length, items: shown }
+  })
   return split(blocks)
 }
 
@@ -44,8 +47,9 @@ function split(blocks: readonly WallBlock[]): [WallBlock[], WallBlock[]] {
   let room = Math.ceil((height + headingLines) / 2)
   for (const block of blocks) {
     const fits = Math.max(0, Math.min(block.items.length, room - headingLines))
-    if (fits > 0) first.push({ ...block, items: block.items.slice(0, fits), total: block.total })
-    if (fits < block.items.length) second.push({ ...block, items: block.items.slice(fits) })
+    const goesOn = fits < block.items.length
+    if (fits > 0) first.push({ ...block, items: block.items.slice(0, fits), left: goesOn ? 0 : block.left })
+    if (goesOn) second.push({ ...block, items: block.items.slice(fits) })
     room -= fits + headingLines
   }
   return [first, second]
