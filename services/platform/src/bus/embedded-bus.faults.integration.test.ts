@@ -55,7 +55,7 @@ interface Publisher {
 }
 
 function startPublisher(prefix: string): Publisher {
-  const script = fileURLToPath(new URL('embedded/crash-publisher.ts', import.meta.url))
+  const script = fileURLToPath(new URL('embedded/crash-publisher-child.ts', import.meta.url))
   const child = spawn(process.execPath, ['--import', 'tsx', script, dataDir, prefix], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
