@@ -22,6 +22,8 @@ export interface Kpi {
   readonly label: string
   /** Beside the chart's title: what exactly is drawn. */
   readonly about: string
+  /** Under a readout, where there is room for two words. */
+  readonly brief: string
   readonly unit: ChartUnit
   readonly pick: (metrics: ProcessMetrics) => number | null | undefined
   /** Metric of `/query` that holds the same values, where there is one: its minima and maxima make the band. */
@@ -37,6 +39,7 @@ const resources = (kind: ProcessKind): Kpi[] => {
           id: 'cpu',
           label: 'CPU',
           about: 'share of all CPUs',
+          brief: 'of all CPUs',
           unit: 'share',
           pick: (m) => m.resourceUtilization.cpu,
           metric: 'system.cpu.utilization',
@@ -45,6 +48,7 @@ const resources = (kind: ProcessKind): Kpi[] => {
           id: 'cpu',
           label: 'CPU',
           about: 'all instances, 100 % is one core',
+          brief: 'of one core',
           unit: 'cores',
           pick: (m) => m.values?.cpuCores,
           metric: 'process.cpu.usage',
@@ -53,6 +57,7 @@ const resources = (kind: ProcessKind): Kpi[] => {
       id: 'memory',
       label: 'Memory',
       about: host ? 'in use, without caches' : 'resident, all instances',
+      brief: host ? 'in use' : 'resident',
       unit: 'bytes',
       pick: (m) => m.values?.memoryBytes,
       metric: host ? 'system.memory.usage' : 'process.memory.usage',
@@ -61,6 +66,7 @@ const resources = (kind: ProcessKind): Kpi[] => {
       id: 'read',
       label: 'Read',
       about: `from storage, ${all}`,
+      brief: 'from storage',
       unit: 'byteRate',
       pick: (m) => m.values?.readBytesPerSecond,
       metric: host ? 'system.disk.read' : 'process.disk.read',
@@ -69,6 +75,7 @@ const resources = (kind: ProcessKind): Kpi[] => {
       id: 'write',
       label: 'Write',
       about: `to storage, ${all}`,
+      brief: 'to storage',
       unit: 'byteRate',
       pick: (m) => m.values?.writeBytesPerSecond,
       metric: host ? 'system.disk.write' : 'process.disk.write',
@@ -81,6 +88,7 @@ const network: Kpi[] = [
     id: 'receive',
     label: 'Received',
     about: 'network, without loopback',
+    brief: 'network',
     unit: 'byteRate',
     pick: (m) => m.values?.networkReceiveBytesPerSecond,
   },
@@ -88,6 +96,7 @@ const network: Kpi[] = [
     id: 'transmit',
     label: 'Sent',
     about: 'network, without loopback',
+    brief: 'network',
     unit: 'byteRate',
     pick: (m) => m.values?.networkTransmitBytesPerSecond,
   },
@@ -100,6 +109,15 @@ const executionAbout: Record<ProcessKind, string> = {
   log: 'median duration in the lines',
   service: 'median duration',
   flow: 'median duration of runs',
+}
+
+const executionBrief: Record<ProcessKind, string> = {
+  host: 'since boot',
+  os: 'median life',
+  device: 'cycle',
+  log: 'median',
+  service: 'median',
+  flow: 'median run',
 }
 
 const throughputAbout: Record<ProcessKind, string> = {
@@ -118,17 +136,40 @@ export function kpisOf(kind: ProcessKind): readonly Kpi[] {
       id: 'executionTime',
       label: kind === 'host' ? 'Uptime' : 'Execution time',
       about: executionAbout[kind],
+      brief: executionBrief[kind],
       unit: 'milliseconds',
       pick: (m) => m.executionTime,
     },
-    { id: 'successRate', label: 'Success', about: 'share that ended well', unit: 'share', pick: (m) => m.successRate },
-    { id: 'errorRate', label: 'Errors', about: 'share that failed', unit: 'share', pick: (m) => m.errorRate },
-    { id: 'throughput', label: 'Throughput', about: throughputAbout[kind], unit: 'rate', pick: (m) => m.throughput },
+    {
+      id: 'successRate',
+      label: 'Success',
+      about: 'share that ended well',
+      brief: 'ended well',
+      unit: 'share',
+      pick: (m) => m.successRate,
+    },
+    {
+      id: 'errorRate',
+      label: 'Errors',
+      about: 'share that failed',
+      brief: 'failed',
+      unit: 'share',
+      pick: (m) => m.errorRate,
+    },
+    {
+      id: 'throughput',
+      label: 'Throughput',
+      about: throughputAbout[kind],
+      brief: throughputAbout[kind],
+      unit: 'rate',
+      pick: (m) => m.throughput,
+    },
   ]
   const instances: Kpi = {
     id: 'instances',
     label: 'Instances',
     about: 'alive',
+    brief: 'alive',
     unit: 'count',
     pick: (m) => m.values?.instances,
     metric: kind === 'host' ? 'system.process.count' : 'process.count',

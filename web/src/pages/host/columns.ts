@@ -5,21 +5,21 @@ export interface TreeColumn {
   readonly label: string
   readonly about?: string
   readonly left?: boolean
-  /** Shown on a phone, in a middling window, or only in a wide one. */
-  readonly from: 'phone' | 'tablet' | 'desktop'
+  /** The narrowest table that shows it: a phone shows the name and one number. */
+  readonly from: 'any' | 'tablet' | 'desktop'
 }
 
 /** In the order of the grid; widths are in TreeGrid's style, one for each. */
 export const treeColumns: readonly TreeColumn[] = [
-  { key: 'name', label: 'Process', left: true, from: 'phone' },
-  { key: 'pid', label: 'PID', from: 'tablet' },
+  { key: 'name', label: 'Process', left: true, from: 'any' },
+  { key: 'pid', label: 'PID', from: 'any' },
   { key: 'user', label: 'User', left: true, from: 'tablet' },
-  { key: 'cpu', label: 'CPU', about: '100 % is one core', from: 'tablet' },
-  { key: 'rss', label: 'RSS', about: 'Resident memory', from: 'phone' },
+  { key: 'cpu', label: 'CPU', about: '100 % is one core', from: 'any' },
+  { key: 'rss', label: 'RSS', about: 'Resident memory', from: 'any' },
   { key: 'read', label: 'Read', about: 'Bytes read from storage per second', from: 'tablet' },
   { key: 'write', label: 'Write', about: 'Bytes written to storage per second', from: 'tablet' },
   { key: 'threads', label: 'Threads', from: 'desktop' },
   { key: 'files', label: 'Files', about: 'Open file descriptors', from: 'desktop' },
-  { key: 'state', label: 'State', left: true, from: 'tablet' },
-  { key: 'uptime', label: 'Uptime', from: 'tablet' },
+  { key: 'state', label: 'State', left: true, from: 'desktop' },
+  { key: 'uptime', label: 'Uptime', from: 'any' },
 ]

@@ -119,8 +119,9 @@ export function useTreeView(table: ProcessTable, frame: ShallowRef<number>) {
     query,
     foldKernelThreads,
     setMode: (next: TreeMode) => setQuery({ view: next === 'tree' ? null : next, sort: null }),
-    sortBy(key: SortKey): void {
-      const same = sort.value.key === key
+    /** Sorts by a column, or turns its direction; `afresh` never turns. */
+    sortBy(key: SortKey, afresh = false): void {
+      const same = !afresh && sort.value.key === key
       const descending = same ? !sort.value.descending : firstDirection(key)
       setQuery({ sort: `${descending ? '-' : ''}${key}` })
     },

@@ -47,10 +47,16 @@ export function trendOf(series: ChartSeries | null, floor: number): Trend | null
   const share = (series.times.length - quarter) / (series.times.length - 1)
   const hours = ((series.times.at(-1)! - series.times[0]!) * share) / HOUR
   const change = to - from
-  const noticeable = Math.abs(change) > Math.max(floor, Math.abs(from) * 0.1)
+  // Quarters that vary within themselves by as much as they differ show no trend, only a lively process.
+  const spread = Math.max(spreadOf(series.values.slice(0, quarter), from), spreadOf(series.values.slice(-quarter), to))
+  const noticeable = Math.abs(change) > Math.max(floor, Math.abs(from) * 0.1, spread * 2)
   const kind = !noticeable ? 'steady' : change > 0 ? 'rising' : 'falling'
   return { kind, from, to, perHour: hours > 0 ? change / hours : 0 }
 }
+
+/** Mean distance from the mean. */
+const spreadOf = (values: readonly number[], mean: number): number =>
+  values.reduce((sum, value) => sum + Math.abs(value - mean), 0) / Math.max(1, values.length)
 
 const last = (series: ChartSeries | null): number | null => series?.values.at(-1) ?? null
 
