@@ -39,8 +39,8 @@ CREATE TABLE IF NOT EXISTS samples_in
 ENGINE = Null;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS samples_view TO samples AS
-SELECT sample.1 AS series, fromUnixTimestamp64Milli(base_time_ms + sample.2, 'UTC') AS ts, sample.3 AS value
-FROM (SELECT base_time_ms, arrayJoin(arrayZip(series, time_offset_ms, value)) AS sample FROM samples_in);
+SELECT id AS series, fromUnixTimestamp64Milli(base_time_ms + offset_ms, 'UTC') AS ts, number AS value
+FROM samples_in ARRAY JOIN series AS id, time_offset_ms AS offset_ms, value AS number;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS samples_1m_view TO samples_1m AS
 SELECT

@@ -43,10 +43,4 @@ SELECT
     if(definition.kind BETWEEN 0 AND 3, definition.kind, 0)::Int8 AS kind,
     definition.attributes AS attributes,
     fromUnixTimestamp64Milli(definition.defined_at_ms, 'UTC') AS defined_at
-FROM
-(
-    SELECT arrayJoin(arrayZip(series.id, series.tenant, series.process, series.metric, series.unit, series.kind,
-        series.attributes, series.defined_at_ms))::Tuple(id UInt64, tenant String, process String, metric String,
-        unit String, kind Int32, attributes String, defined_at_ms Int64) AS definition
-    FROM series_in
-);
+FROM series_in ARRAY JOIN series AS definition;

@@ -129,31 +129,35 @@ ENGINE = Null;
 CREATE MATERIALIZED VIEW IF NOT EXISTS kpis_view TO kpis AS
 SELECT
     tenant,
-    kpi.1 AS process,
+    process_id AS process,
     fromUnixTimestamp64Milli(bucket_time_ms, 'UTC') AS ts,
     bucket_ms,
-    if(isNaN(kpi.2), NULL, kpi.2) AS execution_time_ms,
-    if(isNaN(kpi.3), NULL, kpi.3) AS success_rate,
-    if(isNaN(kpi.4), NULL, kpi.4) AS error_rate,
-    if(isNaN(kpi.5), NULL, kpi.5) AS throughput_per_second,
-    if(isNaN(kpi.6), NULL, kpi.6) AS cpu_cores,
-    if(isNaN(kpi.7), NULL, kpi.7) AS memory_bytes,
-    if(isNaN(kpi.8), NULL, kpi.8) AS read_bytes_per_second,
-    if(isNaN(kpi.9), NULL, kpi.9) AS write_bytes_per_second,
-    if(isNaN(kpi.10), NULL, kpi.10) AS network_receive_bytes_per_second,
-    if(isNaN(kpi.11), NULL, kpi.11) AS network_transmit_bytes_per_second,
-    if(isNaN(kpi.12), NULL, kpi.12) AS cpu_share,
-    if(isNaN(kpi.13), NULL, kpi.13) AS memory_share,
-    if(isNaN(kpi.14), NULL, kpi.14) AS io_share,
-    if(isNaN(kpi.15), NULL, kpi.15) AS network_share,
-    if(isNaN(kpi.16), NULL, kpi.16) AS instances
+    if(isNaN(kpi_1), NULL, kpi_1) AS execution_time_ms,
+    if(isNaN(kpi_2), NULL, kpi_2) AS success_rate,
+    if(isNaN(kpi_3), NULL, kpi_3) AS error_rate,
+    if(isNaN(kpi_4), NULL, kpi_4) AS throughput_per_second,
+    if(isNaN(kpi_5), NULL, kpi_5) AS cpu_cores,
+    if(isNaN(kpi_6), NULL, kpi_6) AS memory_bytes,
+    if(isNaN(kpi_7), NULL, kpi_7) AS read_bytes_per_second,
+    if(isNaN(kpi_8), NULL, kpi_8) AS write_bytes_per_second,
+    if(isNaN(kpi_9), NULL, kpi_9) AS network_receive_bytes_per_second,
+    if(isNaN(kpi_10), NULL, kpi_10) AS network_transmit_bytes_per_second,
+    if(isNaN(kpi_11), NULL, kpi_11) AS cpu_share,
+    if(isNaN(kpi_12), NULL, kpi_12) AS memory_share,
+    if(isNaN(kpi_13), NULL, kpi_13) AS io_share,
+    if(isNaN(kpi_14), NULL, kpi_14) AS network_share,
+    if(isNaN(kpi_15), NULL, kpi_15) AS instances
 FROM
 (
-    SELECT tenant, bucket_time_ms, bucket_ms, arrayJoin(arrayZip(process, execution_time_ms, success_rate, error_rate,
-        throughput_per_second, cpu_cores, memory_bytes, read_bytes_per_second, write_bytes_per_second,
-        network_receive_bytes_per_second, network_transmit_bytes_per_second, cpu_share, memory_share, io_share,
-        network_share, instances)) AS kpi
+    SELECT tenant, bucket_time_ms, bucket_ms, process AS process_id, execution_time_ms AS kpi_1, success_rate
+        AS kpi_2, error_rate AS kpi_3, throughput_per_second AS kpi_4, cpu_cores AS kpi_5, memory_bytes AS
+        kpi_6, read_bytes_per_second AS kpi_7, write_bytes_per_second AS kpi_8,
+        network_receive_bytes_per_second AS kpi_9, network_transmit_bytes_per_second AS kpi_10, cpu_share AS
+        kpi_11, memory_share AS kpi_12, io_share AS kpi_13, network_share AS kpi_14, instances AS kpi_15
     FROM kpis_in
+    ARRAY JOIN process, execution_time_ms, success_rate, error_rate, throughput_per_second, cpu_cores,
+        memory_bytes, read_bytes_per_second, write_bytes_per_second, network_receive_bytes_per_second,
+        network_transmit_bytes_per_second, cpu_share, memory_share, io_share, network_share, instances
 );
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS kpis_1m_view TO kpis_1m AS
