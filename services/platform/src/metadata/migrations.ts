@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { AppError } from '../errors.ts'
 import { accountsAndPositions } from './migrations/0001-accounts-and-positions.ts'
+import { analyzerCheckpoints } from './migrations/0002-analyzer-checkpoints.ts'
 import type { Database } from './tables.ts'
 
 /** The few words in which the databases differ. */
@@ -22,7 +23,7 @@ export interface Migration {
 }
 
 /** To add one: a file in `migrations/`, and its line here, last. */
-const migrations: readonly Migration[] = [accountsAndPositions]
+const migrations: readonly Migration[] = [accountsAndPositions, analyzerCheckpoints]
 
 interface MigrationTables extends Database {
   migrations: { name: string; applied_at: number }

@@ -13,6 +13,7 @@ export interface Database {
   audit_log: AuditLogTable
   writer_positions: WriterPositionsTable
   install: InstallTable
+  analyzer_checkpoints: AnalyzerCheckpointsTable
 }
 
 /** What JSON can say. */
@@ -119,6 +120,16 @@ export interface WriterPositionsTable {
   /** Highest sequence per source and epoch, in the writer's notation. */
   sequences: string
   version: number
+}
+
+/** Key (partition). The state of the analyzer where it has no disk of its own; no tenant, for a partition carries all. */
+export interface AnalyzerCheckpointsTable {
+  partition: number
+  /** Sum of the input offsets: it only ever grows, so an owner that lost the partition cannot overwrite the next. */
+  progress: number
+  /** The checkpoint's bytes as base64. */
+  state: string
+  updated_at: Date
 }
 
 /** One row. */

@@ -1,0 +1,203 @@
+import type { Bus, BusRecord, OutgoingRecord, RecordBatch } from '@driftline/platform/bus/bus'
+import { createRepeatFilter } from '@driftline/platform/bus/repeat-filter'
+import type { Clock } from '@driftline/platform/clock'
+import type { Logger } from '@driftline/platform/logger'
+import { topics } from '@driftline/proto'
+import type { AnalyzerMetrics } from './analyzer-metrics.ts'
+import { decodeMoment, encodeMoment, type PartitionMoment, progressOf } from './checkpoint-codec.ts'
+import type { CheckpointStore } from './checkpoints.ts'
+import type { AnalyzerConfig } from './config.ts'
+import { decodeRecord } from './decode.ts'
+import { createInputMerge } from './input-merge.ts'
+import { kpiRecord } from './kpi-record.ts'
+import { createPartitionState } from './model/state.ts'
+import { openPartition, type Partition, step } from './step.ts'
+
+/** In the order in which records that were stored at the same moment are applied. */
+export const inputTopics = [topics.series.name, topics.snapshots.name, topics.samples.name, topics.ticks.name]
+
+export interface PartitionRunnerDeps {
+  readonly bus: Bus
+  readonly checkpoints: CheckpointStore
+  readonly logger: Logger
+  readonly metrics: AnalyzerMetrics
+  readonly clock: Clock
+}
+
+/** One partition of all input topics: applies records, publishes KPIs, keeps checkpoints. */
+export interface PartitionRunner {
+  /** Resolves with the offset of the batch's topic that is safe to commit. */
+  handle(batch: RecordBatch): Promise<number>
+  /** Stores a last checkpoint. What is handled afterwards changes nothing. */
+  close(): Promise<void>
+}
+
+/** Several thousand records wait only while one topic is far behind the others. */
+const WAITING_MAX = 10_000
+const PUBLISH_RECORDS_MAX = 500
+const REPEAT_SOURCES_MAX = 20_000
+/** So long after the start, a topic that has given nothing is taken to have nothing. */
+const SETTLE_MS = 1000
+
+interface Runner {
+  readonly config: AnalyzerConfig
+  readonly deps: PartitionRunnerDeps
+  readonly number: number
+  readonly partition: Partition
+  readonly merge: ReturnType<typeof createInputMerge>
+  readonly repeats: ReturnType<typeof createRepeatFilter>
+  /** KPIs that are not yet published; a checkpoint is only made while there are none. */
+  readonly outbox: OutgoingRecord[]
+  /** Positions of the last stored checkpoint. */
+  saved: ReadonlyMap<string, number>
+  checkpointedAtMs: number
+  flushing: Promise<void>
+  closed: boolean
+}
+
+/** Restores the last checkpoint. Errors: those of the bus and of the checkpoint store. */
+export async function openPartitionRunner(
+  config: AnalyzerConfig,
+  deps: PartitionRunnerDeps,
+  number: number,
+): Promise<PartitionRunner> {
+  const moment = await restore(deps, number)
+  const repeats = createRepeatFilter({ maxSources: REPEAT_SOURCES_MAX })
+  repeats.restore(moment?.repeats ?? [])
+  const positions = moment?.positions ?? new Map<string, number>()
+  const runner: Runner = {
+    config,
+    deps,
+    number,
+    partition: openPartition(config.step, moment?.state ?? createPartitionState()),
+    merge: createInputMerge({ topics: inputTopics, positions, waitingMax: WAITING_MAX }),
+    repeats,
+    outbox: [],
+    saved: positions,
+    checkpointedAtMs: deps.clock.nowMs(),
+    flushing: Promise.resolve(),
+    closed: false,
+  }
+  if (moment === null) await learnSeries(runner)
+  const settling = setTimeout(() => settle(runner), SETTLE_MS)
+  return {
+    handle: (batch) => handle(runner, batch),
+    async close() {
+      clearTimeout(settling)
+      if (runner.closed) return
+      runner.closed = true
+      await flush(runner)
+      await checkpoint(runner)
+    },
+  }
+}
+
+async function restore(
+  { checkpoints, logger }: PartitionRunnerDeps,
+  partition: number,
+): Promise<PartitionMoment | null> {
+  const stored = await checkpoints.load(partition)
+  if (stored === null) return null
+  const moment = decodeMoment(stored.bytes)
+  if (moment === null) logger.warn({ partition }, 'the checkpoint is of another version; starting without its state')
+  return moment
+}
+
+/** Without a checkpoint, definitions that the group has read long ago are read again: samples do not repeat them. */
+async function learnSeries({ deps, number, partition, config }: Runner): Promise<void> {
+  const records = await deps.bus.read(topics.series.name, number, 0, Number.MAX_SAFE_INTEGER)
+  for (const record of records) {
+    const verdict = decodeRecord(record)
+    if (verdict.kind === 'emit') step(config.step, partition, verdict.value)
+  }
+}
+
+async function handle(runner: Runner, batch: RecordBatch): Promise<number> {
+  const first = batch.records[0]!.offset
+  if (runner.closed) return runner.saved.get(batch.topic) ?? first
+  const expected = runner.merge.positions().get(batch.topic) ?? 0
+  if (expected > 0 && first > expected && runner.saved.size > 0 && runner.merge.waiting === 0) {
+    runner.deps.metrics.gaps.inc()
+    runner.deps.logger.warn({ topic: batch.topic, expected, first }, 'input was gone before it was read')
+  }
+  runner.merge.add(batch)
+  drain(runner)
+  runner.merge.keepWaiting()
+  await flush(runner)
+  const nowMs = runner.deps.clock.nowMs()
+  if (nowMs - runner.checkpointedAtMs >= runner.config.checkpointMs) await checkpoint(runner)
+  return runner.saved.get(batch.topic) ?? first
+}
+
+function settle(runner: Runner): void {
+  if (runner.closed) return
+  runner.merge.settle()
+  drain(runner)
+  // What could not be published stays in the outbox; the next batch tries again.
+  flush(runner).catch((error: unknown) => runner.deps.logger.warn({ error }, 'could not publish KPIs'))
+}
+
+/** Applies what may be applied. Synchronous, so that state, positions and outbox always belong together. */
+function drain(runner: Runner): void {
+  const { merge, deps, config, partition, outbox } = runner
+  const { metrics } = deps
+  for (let record = merge.next(); record !== null; record = merge.next()) {
+    if (record.topic !== topics.ticks.name && runner.repeats.isRepeat(record)) {
+      metrics.records.inc({ verdict: 'repeat' })
+      continue
+    }
+    const verdict = decodeRecord(record)
+    metrics.records.inc({ verdict: verdict.kind })
+    if (verdict.kind === 'dead-letter') refuse(runner, record, verdict)
+    if (verdict.kind !== 'emit') continue
+    const outcome = step(config.step, partition, verdict.value)
+    metrics.count(outcome)
+    for (const rows of outcome.closed) {
+      outbox.push(kpiRecord(rows, config.step.bucketMs))
+      const endMs = rows.bucketTimeMs + config.step.bucketMs
+      metrics.closeSeconds.observe(Math.max(0, deps.clock.nowMs() - endMs) / 1000)
+    }
+  }
+}
+
+/** The intake has validated what is here, so this is our own fault or a foreign producer's: counted and logged. */
+function refuse({ deps }: Runner, record: BusRecord, verdict: { reason: string; detail: string }): void {
+  deps.metrics.deadLetters.inc({ service: 'analyzer', reason: verdict.reason })
+  const { topic, partition, offset } = record
+  deps.logger.warn({ topic, partition, offset, ...verdict }, 'a record could not be read')
+}
+
+/** Publishes the outbox, in order, one publish at a time. */
+function flush(runner: Runner): Promise<void> {
+  const { outbox, deps } = runner
+  const run = async (): Promise<void> => {
+    while (outbox.length > 0) {
+      const chunk = outbox.slice(0, PUBLISH_RECORDS_MAX)
+      await deps.bus.publish(chunk)
+      outbox.splice(0, chunk.length)
+    }
+  }
+  runner.flushing = runner.flushing.then(run, run)
+  return runner.flushing
+}
+
+/**
+ * Stores state and positions as of now. KPIs of what the state has seen must be out, or they would be lost; when some
+ * have come meanwhile, the next batch tries again. A failure is not the batch's: input is read again from further back.
+ */
+async function checkpoint(runner: Runner): Promise<void> {
+  const { deps, number, merge, outbox } = runner
+  if (outbox.length > 0) return
+  runner.checkpointedAtMs = deps.clock.nowMs()
+  const positions = merge.positions()
+  const bytes = encodeMoment({ positions, repeats: runner.repeats.snapshot(), state: runner.partition.state })
+  deps.metrics.checkpointBytes.set({ partition: String(number) }, bytes.length)
+  try {
+    const isNewest = await deps.checkpoints.save(number, { progress: progressOf(positions), bytes })
+    if (isNewest) runner.saved = positions
+    else deps.logger.warn({ partition: number }, 'another instance has come further with this partition')
+  } catch (error) {
+    deps.metrics.checkpointFailures.inc()
+    deps.logger.warn({ error, partition: number }, 'could not store a checkpoint')
+  }
+}
