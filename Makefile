@@ -10,7 +10,7 @@ help: ## list what can be made
 
 run: $(NODE_MODULES) ## install, build and start everything on this machine
 	@node infra/build.mjs --web
-	@exec node services/all-in-one/dist/main.js
+	@DRIFTLINE_STOP_WITH_PARENT=1 exec node services/all-in-one/dist/main.js
 
 build: $(NODE_MODULES) ## build every service and the web app
 	@node infra/build.mjs --web

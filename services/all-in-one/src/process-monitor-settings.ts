@@ -1,5 +1,5 @@
-import { durationMs, share } from '@driftline/platform/units'
 import { setting } from '@driftline/platform/settings'
+import { durationMs, share } from '@driftline/platform/units'
 import { z } from 'zod'
 
 /** `true` and `false` in the file; the same words, `1` and `0` in the environment. */
@@ -93,7 +93,12 @@ export const processMonitorSettings = {
     'real_time',
     'How it analyses',
   ),
-  reportingIntervalMs: setting('process_monitor.analytics.reporting_interval', durationMs, '1h', 'Period of KPI reports'),
+  reportingIntervalMs: setting(
+    'process_monitor.analytics.reporting_interval',
+    durationMs,
+    '1h',
+    'Period of KPI reports',
+  ),
   dashboardsEnabled: setting('process_monitor.analytics.dashboards_enabled', flag, true, 'Dashboards'),
   insightsGeneration: setting('process_monitor.analytics.insights_generation', flag, true, 'Insights in words'),
   operationalVisibility: setting('process_monitor.operational_visibility.enabled', flag, true, 'The web app'),

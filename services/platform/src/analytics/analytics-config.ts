@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import { readSettings, type SettingsSource, setting } from '../settings.ts'
@@ -27,7 +27,15 @@ const memory = z.string().transform((text, context) => {
 const aMinute = durationMs.refine((ms) => ms >= 60_000, 'must be at least 1m')
 
 export const analyticsSettings = {
-  dataDir: setting('data_dir', z.string().min(1), './data', 'Directory of everything that is kept on disk.'),
+  dataDir: setting(
+    'data_dir',
+    z
+      .string()
+      .min(1)
+      .transform((path) => resolve(path)),
+    './data',
+    'Directory of everything that is kept on disk.',
+  ),
   clickhouseUrl: setting(
     'clickhouse_url',
     clickhouseUrl,

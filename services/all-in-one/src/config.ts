@@ -1,0 +1,59 @@
+import { agentSettings, readAgentConfig } from '@driftline/agent/config'
+import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config'
+import { gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
+import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
+import { engineSettings, readEnginesConfig } from '@driftline/platform/engines'
+import { serviceSettings } from '@driftline/platform/run-service'
+import {
+  readSettings,
+  readTogether,
+  refuseUnknownKeys,
+  type SettingsSource,
+  type SettingsSpec,
+  setting,
+} from '@driftline/platform/settings'
+import { readWriterConfig, writerSettings } from '@driftline/writer/config'
+import { z } from 'zod'
+import { processMonitorSettings } from './process-monitor-settings.ts'
+
+const flag = z.union([z.boolean(), z.stringbool()])
+
+const allInOneSettings = {
+  adminPassword: setting(
+    'admin_password',
+    z.string().min(10, 'must have at least 10 characters').optional(),
+    undefined,
+    'Password of `admin` at the first start; without one it is made and printed',
+  ),
+  stopWithParent: setting('stop_with_parent', flag, false, 'Stop when the process that started this one is gone'),
+}
+
+/** Every setting of the product, in the order in which people read about them. */
+export const settingsSections: readonly { readonly title: string; readonly spec: SettingsSpec }[] = [
+  { title: 'Start', spec: { ...allInOneSettings, ...serviceSettings } },
+  { title: 'Gateway: web app, API, live channel', spec: gatewaySettings },
+  { title: 'Intake: the door for agents', spec: intakeSettings },
+  { title: 'Engines and retention', spec: engineSettings },
+  { title: 'Agent', spec: agentSettings },
+  { title: 'Writer', spec: writerSettings },
+  { title: 'Analyzer', spec: analyzerSettings },
+  { title: 'Detection, alerting and analytics', spec: processMonitorSettings },
+]
+
+export type AllInOneConfig = ReturnType<typeof readAllInOneConfig>
+
+/** Reads the settings of every component and reports all problems together. Errors: `config_invalid`. */
+export function readAllInOneConfig(source: SettingsSource, options: { readonly migrationsDir: string }) {
+  const known = settingsSections.flatMap(({ spec }) => Object.values(spec).map(({ key }) => key))
+  return readTogether({
+    knownKeys: () => refuseUnknownKeys(source, known),
+    common: () => readSettings(source, { ...allInOneSettings, ...serviceSettings }),
+    engines: () => readEnginesConfig(source, options),
+    agent: () => readAgentConfig(source),
+    analyzer: () => readAnalyzerConfig(source),
+    gateway: () => readGatewayConfig(source),
+    intake: () => readIntakeConfig(source),
+    writer: () => readWriterConfig(source),
+    processMonitor: () => readSettings(source, processMonitorSettings),
+  })
+}

@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
+import { createAnalyzer } from '@driftline/analyzer/service'
+import { createGateway } from '@driftline/gateway/service'
+import { createIntake } from '@driftline/intake/service'
+import { createTicker } from '@driftline/intake/ticker'
+import { accessDefaults, createAccess } from '@driftline/platform/access/access'
+import type { FirstAdmin } from '@driftline/platform/access/first-admin'
+import type { Clock } from '@driftline/platform/clock'
+import { createEngines } from '@driftline/platform/engines'
+import type { Component } from '@driftline/platform/lifecycle'
+import type { Logger } from '@driftline/platform/logger'
+import type { SelfMetrics } from '@driftline/platform/metrics'
+import { topics } from '@driftline/proto'
+import { createPositionStore } from '@driftline/writer/positions'
+import { createWriter } from '@driftline/writer/service'
+import type { AllInOneConfig } from './config.ts'
+import { createLocalAgent } from './local-agent.ts'
+
+/** Everything in one process: the list of components, and what the first start made. */
+export interface AllInOne {
+  readonly components: readonly Component[]
+  /** Where the web app answers; known after the start. */
+  address(): string
+  /** Account that this start made; null when there was one. */
+  firstAdmin(): FirstAdmin | null
+}
+
+const TICK = { intervalMs: 1000, leaseMs: 3000 }
+
+/** The same components as apart. Consumers start before producers. */
+export function createAllInOne(
+  config: AllInOneConfig,
+  deps: { readonly logger: Logger; readonly metrics: SelfMetrics; readonly clock: Clock },
+): AllInOne {
+  const engines = createEngines(config.engines, 'driftline', { ...deps, topics })
+  const { bus, analytics, metadata, hotState, dataDir } = engines
+  const shared = { ...deps, bus, analytics, metadata, hotState }
+  const access = createAccess(accessDefaults, shared)
+  const gateway = createGateway(config.gateway, { ...shared, access })
+  const intake = createIntake(config.intake, { ...shared, authenticate: access.authenticate })
+  let firstAdmin: FirstAdmin | null = null
+  const accounts: Component = {
+    name: 'accounts',
+    async start() {
+      firstAdmin = await access.ensureFirstAdmin({ password: config.common.adminPassword })
+    },
+    stop: async () => {},
+  }
+  const agent = createLocalAgent(
+    { agent: config.agent, spoolDir: join(dataDir, 'agent'), bind: config.intake.bind, intakeTls: config.intake.tls },
+    { ...shared, intake, access },
+  )
+  return {
+    components: [
+      ...engines.components('metadata', 'hotState', 'bus', 'analytics'),
+      accounts,
+      createWriter(config.writer, { ...shared, positions: createPositionStore(metadata) }),
+      createAnalyzer(config.analyzer, { ...shared, checkpoints: createFileCheckpoints({ dataDir }) }),
+      gateway,
+      intake,
+      createTicker({ instance: config.intake.instance, ...TICK }, shared),
+      agent,
+    ],
+    address: () => addressOf(config.gateway, gateway.port()),
+    firstAdmin: () => firstAdmin,
+  }
+}
+
+function addressOf(gateway: AllInOneConfig['gateway'], port: number): string {
+  const host = ['0.0.0.0', '::', '127.0.0.1'].includes(gateway.bind) ? '127.0.0.1' : gateway.bind
+  return `${gateway.tls === null ? 'http' : 'https'}://${host}:${port}`
+}
