@@ -1,0 +1,14 @@
+#!/bin/sh
+# Every benchmark, one after the other, with a description of the machine first. Takes about twenty minutes.
+# Name some to run only those: sh bench/run.sh agent gateway
+set -e
+cd "$(dirname "$0")/.."
+printf 'machine   %s, %s logical CPUs, %s MiB memory\n' \
+  "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)"
+printf 'software  Node.js %s, Linux %s\n' "$(node --version)" "$(uname -r)"
+for name in ${*:-agent bus store analyzer gateway web system}; do
+  for script in bench/"$name"/*.bench.ts; do
+    printf '\n== %s\n' "$script"
+    npx --no-install tsx "$script"
+  done
+done
