@@ -1,6 +1,6 @@
+import type { Access } from '@driftline/platform/access/access'
 import type { Component } from '@driftline/platform/lifecycle'
 import type { Express } from 'express'
-import type { GatewayAccess } from './access/gateway-access.ts'
 import { createProcessSettingsStore } from './access/process-settings.ts'
 import type { GatewayConfig } from './config.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
@@ -64,7 +64,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   })
   const live = createLiveServer({
     hub,
-    authenticator: access,
+    access,
     allowedOrigins: config.corsOrigins,
     limits: config.live,
     clock,
@@ -81,7 +81,6 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     clock,
     retention: config.retention,
     processSettings,
-    audit: access.audit,
     ...caches,
     version: VERSION,
     startedAtMs: clock.nowMs(),
@@ -105,7 +104,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   }
 }
 
-function allRoutes(deps: OperationsRouteDeps, access: GatewayAccess): AnyRoute[] {
+function allRoutes(deps: OperationsRouteDeps, access: Access): AnyRoute[] {
   const routes = [
     ...sessionRoutes(access),
     ...userRoutes(access),
@@ -132,13 +131,13 @@ function assembleApp(
   deps: GatewayDeps,
   parts: {
     estate: Estate
-    access: GatewayAccess
+    access: Access
     routes: readonly AnyRoute[]
     checks: ReturnType<typeof createHealthChecks>
   },
 ): Express {
   const limiter = createLimiter(config.rateLimits)
-  const shared = { authenticator: parts.access, limiter, defaultTenant: DEFAULT_TENANT }
+  const shared = { access: parts.access, limiter, defaultTenant: DEFAULT_TENANT }
   return createApp(
     {
       operations: createOperationsRouter({ ...shared, ...deps, checks: parts.checks, estate: parts.estate }),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Access } from '@driftline/platform/access/access'
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
@@ -10,7 +11,6 @@ import type { Metadata } from '@driftline/platform/metadata/metadata'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { listen } from '@driftline/platform/ops-server'
 import type { RequestHandler } from 'express'
-import type { GatewayAccess } from './access/gateway-access.ts'
 import type { GatewayConfig } from './config.ts'
 import { warmUp } from './estate/warm-up.ts'
 import { createHttpServer } from './http/http-server.ts'
@@ -20,7 +20,7 @@ export interface GatewayDeps {
   readonly bus: Bus
   readonly analytics: AnalyticsStore
   readonly metadata: Metadata
-  readonly access: GatewayAccess
+  readonly access: Access
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock

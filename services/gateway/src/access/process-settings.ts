@@ -1,3 +1,5 @@
+import { actorOf, recordAudit } from '@driftline/platform/access/audit-log'
+import type { Principal } from '@driftline/platform/access/permissions'
 import type { Clock } from '@driftline/platform/clock'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { noSettings, type ProcessSettings } from '../estate/process-state.ts'
@@ -6,9 +8,11 @@ import type { ProcessPatch } from '../schemas/processes.ts'
 /** What people set about processes. */
 export interface ProcessSettingsStore {
   ofTenant(tenant: string): Promise<Map<string, ProcessSettings>>
-  /** Changes some of it; answers what holds then. */
-  patch(tenant: string, process: string, patch: ProcessPatch, actor: string): Promise<ProcessSettings>
+  /** Changes some of it and writes down who did; answers what holds then. */
+  patch(by: Principal, process: string, patch: ProcessPatch): Promise<ProcessSettings>
 }
+
+const columns = ['category', 'tags', 'description', 'active'] as const
 
 export function createProcessSettingsStore(deps: { metadata: Metadata; clock: Clock }): ProcessSettingsStore {
   const { metadata, clock } = deps
@@ -17,36 +21,37 @@ export function createProcessSettingsStore(deps: { metadata: Metadata; clock: Cl
       const rows = await metadata.db
         .selectFrom('process_settings')
         .where('tenant', '=', tenant)
-        .select(['process', 'category', 'tags', 'description', 'active'])
+        .select(['process', ...columns])
         .execute()
       return new Map(rows.map(({ process, ...settings }) => [process, settings]))
     },
-    patch(tenant, process, patch, actor) {
+    patch(by, process, patch) {
+      const actor = actorOf(by)
+      const nowMs = clock.nowMs()
+      const changes = changedColumns(patch)
+      const written = { updated_at: new Date(nowMs), updated_by: actor }
       return metadata.transaction(async (transaction) => {
-        const known = await transaction
-          .selectFrom('process_settings')
-          .where('tenant', '=', tenant)
-          .where('process', '=', process)
-          .select(['category', 'tags', 'description', 'active'])
-          .executeTakeFirst()
-        const next = merge(known ?? noSettings, patch)
-        const columns = { ...next, updated_at: new Date(clock.nowMs()), updated_by: actor }
-        await transaction
+        // One statement, which touches only what was asked for: two people may change different things at once.
+        const next = await transaction
           .insertInto('process_settings')
-          .values({ tenant, process, ...columns })
-          .onConflict((conflict) => conflict.columns(['tenant', 'process']).doUpdateSet(columns))
-          .execute()
+          .values({ tenant: by.tenant, process, ...noSettings, ...changes, ...written })
+          .onConflict((conflict) => conflict.columns(['tenant', 'process']).doUpdateSet({ ...changes, ...written }))
+          .returning(columns)
+          .executeTakeFirstOrThrow()
+        const subject = `process:${process}`
+        const record = { tenant: by.tenant, actor, action: 'process.update', subject, detail: changes }
+        await recordAudit(transaction, record, nowMs)
         return next
       })
     },
   }
 }
 
-function merge(known: ProcessSettings, patch: ProcessPatch): ProcessSettings {
+function changedColumns(patch: ProcessPatch) {
   return {
-    category: patch.category === undefined ? known.category : patch.category,
-    tags: patch.tags === undefined ? known.tags : [...new Set(patch.tags)],
-    description: patch.description === undefined ? known.description : patch.description,
-    active: patch.active ?? known.active,
+    ...(patch.category === undefined ? {} : { category: patch.category }),
+    ...(patch.tags === undefined ? {} : { tags: [...new Set(patch.tags)] }),
+    ...(patch.description === undefined ? {} : { description: patch.description }),
+    ...(patch.active === undefined ? {} : { active: patch.active }),
   }
 }

@@ -1,5 +1,5 @@
+import type { Permission } from '@driftline/platform/access/permissions'
 import type { AnyRoute } from '../http/route.ts'
-import type { Permission } from './principal.ts'
 
 /**
  * What each route needs. A route that is not in the table does not register: access is denied by default.

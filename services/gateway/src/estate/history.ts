@@ -42,6 +42,7 @@ export function createHistory(deps: { store: AnalyticsStore; estate: Estate }): 
       const whole = stored.length > 0 && overlaps(stored, state) && !newer.some((frame) => frame.gapBefore)
       if (whole || !state.complete) replaceTable(state, { ...table, complete: whole || newer.some((f) => f.keyFrame) })
       state.heardAtMs = Math.max(state.heardAtMs, table.timeMs)
+      estate.tenant(tenant).settleGroups(host)
       return state.complete
     },
   }

@@ -33,6 +33,8 @@ export interface TenantEstate {
   /** The state of a process, made if the id is new and of a known kind. */
   ensureProcess(id: string, seenAtMs: number): ProcessState | null
   ensureHost(host: string): HostState
+  /** Brings the groups in line with a host's whole table after it was rebuilt. */
+  settleGroups(host: string): void
   /** Replaces what people set about processes. */
   applySettings(settings: ReadonlyMap<string, ProcessSettings>): void
 }
@@ -73,6 +75,12 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
     sampleRate: createRateMeter(),
     ensureProcess,
     ensureHost,
+    settleGroups(hostName) {
+      const host = hosts.get(hostName)
+      if (!host?.timeMs) return
+      noteGroups(new Map(), host.groups, host.timeMs, { ensureProcess, processes })
+      noteAbsentGroups(host, host.timeMs, processes)
+    },
     applyFrame(hostName, frame, nowMs) {
       const host = ensureHost(hostName)
       const before = host.groups
@@ -131,7 +139,7 @@ function noteGroups(
 }
 
 /** Marks the groups of a host that its whole table does not have. */
-export function noteAbsentGroups(host: HostState, timeMs: number, processes: ReadonlyMap<string, ProcessState>): void {
+function noteAbsentGroups(host: HostState, timeMs: number, processes: ReadonlyMap<string, ProcessState>): void {
   for (const state of processes.values()) {
     if (state.kind !== 'os' || state.host !== host.host || state.endedAtMs !== null) continue
     if (!host.groups.has(state.id)) setEnded(state, Math.min(timeMs, Math.max(state.lastSeenMs, state.firstSeenMs)))

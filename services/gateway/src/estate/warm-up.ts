@@ -5,7 +5,7 @@ import { readHosts, readLastKpis, readRecentProcesses, readSeriesDefinitions } f
 import type { Estate } from './estate.ts'
 import type { History } from './history.ts'
 import { takeKpis } from './process-state.ts'
-import { type EstateLimits, noteAbsentGroups } from './tenant-estate.ts'
+import type { EstateLimits } from './tenant-estate.ts'
 
 const DAY_MS = 86_400_000
 /** Reads of host tables at a time. */
@@ -55,7 +55,7 @@ async function warmProcesses({ store, estate, limits, clock }: WarmUpDeps): Prom
   }
 }
 
-async function warmHosts({ store, estate, history, limits, logger }: WarmUpDeps): Promise<void> {
+async function warmHosts({ store, history, limits, logger }: WarmUpDeps): Promise<void> {
   const hosts = await readHosts(store, limits.hosts)
   const queue = [...hosts]
   const worker = async (): Promise<void> => {
@@ -64,11 +64,7 @@ async function warmHosts({ store, estate, history, limits, logger }: WarmUpDeps)
         await history.rebuild(next.tenant, next.host)
       } catch (error) {
         logger.warn({ error, host: next.host }, 'could not read the last process table of a host')
-        continue
       }
-      const tenant = estate.tenant(next.tenant)
-      const state = tenant.hosts.get(next.host)
-      if (state?.timeMs) noteAbsentGroups(state, state.timeMs, tenant.processes)
     }
   }
   await Promise.all(Array.from({ length: HOSTS_AT_ONCE }, worker))

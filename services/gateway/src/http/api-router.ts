@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import type { Access } from '@driftline/platform/access/access'
+import type { Permission, Principal } from '@driftline/platform/access/permissions'
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
-import type { Authenticator } from '../access/authenticator.ts'
-import { mayDo, type Permission, type Principal } from '../access/principal.ts'
 import { routeKey, routePermissions } from '../access/route-permissions.ts'
 import { type GivenToken, tokenOf } from './credentials.ts'
 import type { Limiter } from './limits.ts'
@@ -11,7 +11,7 @@ import { sendJson } from './respond.ts'
 import type { AnyRoute } from './route.ts'
 
 export interface ApiRouterDeps {
-  readonly authenticator: Authenticator
+  readonly access: Pick<Access, 'authenticate'>
   readonly limiter: Limiter
   readonly allowedOrigins: readonly string[]
   readonly bodyBytesMax: number
@@ -101,7 +101,7 @@ async function identify(request: Request, permission: Permission | 'public', dep
     return { principal: null, given: tokenOf(request) }
   }
   const given = tokenOf(request)
-  const principal = given === null ? null : await deps.authenticator.authenticate(given.token)
+  const principal = given === null ? null : await deps.access.authenticate(given.token)
   if (principal === null) {
     await deps.limiter.address(address)
     throw new ProblemError(
@@ -114,7 +114,7 @@ async function identify(request: Request, permission: Permission | 'public', dep
     )
   }
   await deps.limiter.session(given!.token)
-  if (!mayDo(principal, permission)) {
+  if (!principal.permissions.has(permission)) {
     throw new ProblemError(
       403,
       'forbidden',

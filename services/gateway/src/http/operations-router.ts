@@ -1,10 +1,9 @@
+import type { Access } from '@driftline/platform/access/access'
 import type { Clock } from '@driftline/platform/clock'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import type { HealthCheck } from '@driftline/platform/ops-server'
 import { readiness } from '@driftline/platform/ops-server'
 import express, { type Request, type Router } from 'express'
-import type { Authenticator } from '../access/authenticator.ts'
-import { mayDo } from '../access/principal.ts'
 import type { Estate } from '../estate/estate.ts'
 import { tokenOf } from './credentials.ts'
 import type { Limiter } from './limits.ts'
@@ -16,7 +15,7 @@ export interface OperationsRouterDeps {
   readonly checks: readonly HealthCheck[]
   readonly metrics: SelfMetrics
   readonly estate: Estate
-  readonly authenticator: Authenticator
+  readonly access: Pick<Access, 'authenticate'>
   readonly limiter: Limiter
   readonly clock: Clock
   readonly defaultTenant: string
@@ -59,7 +58,7 @@ async function tenantAsking(request: Request, deps: OperationsRouterDeps): Promi
     const forwarded = 'x-forwarded-for' in request.headers || 'forwarded' in request.headers
     if (!forwarded && isLoopback(request.socket.remoteAddress ?? '')) return deps.defaultTenant
   }
-  const principal = given === null ? null : await deps.authenticator.authenticate(given.token)
+  const principal = given === null ? null : await deps.access.authenticate(given.token)
   if (principal === null) {
     await deps.limiter.address(request.ip ?? '')
     throw new ProblemError(401, 'unauthenticated', 'Send an API key as Authorization: Bearer', {
@@ -67,6 +66,7 @@ async function tenantAsking(request: Request, deps: OperationsRouterDeps): Promi
     })
   }
   await deps.limiter.session(given!.token)
-  if (!mayDo(principal, 'estate:read')) throw new ProblemError(403, 'forbidden', 'This key may not read metrics')
+  if (!principal.permissions.has('estate:read'))
+    throw new ProblemError(403, 'forbidden', 'This key may not read metrics')
   return principal.tenant
 }

@@ -1,5 +1,5 @@
+import type { Principal } from '@driftline/platform/access/permissions'
 import type { z } from 'zod'
-import type { Principal } from '../access/principal.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
 

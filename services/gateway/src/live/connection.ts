@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
+import type { Principal } from '@driftline/platform/access/permissions'
 import type { WebSocket } from 'ws'
-import type { Principal } from '../access/principal.ts'
 import { ProblemError, problemBody } from '../http/problems.ts'
 import { type LiveRequest, liveRequest } from '../schemas/live.ts'
 import { encodeTextFrame } from './frames.ts'

@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Access } from '@driftline/platform/access/access'
+import type { Principal } from '@driftline/platform/access/permissions'
 import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Authenticator } from '../access/authenticator.ts'
-import { mayDo, type Principal } from '../access/principal.ts'
 import { tokenOf } from '../http/credentials.ts'
 import { isOwnOrigin } from '../http/origin.ts'
 import { CLOSE_REFUSED, type Connection, type ConnectionLimits, createConnection, parseRequest } from './connection.ts'
@@ -30,7 +30,7 @@ export interface LiveServer {
 
 export interface LiveServerDeps {
   readonly hub: LiveHub
-  readonly authenticator: Authenticator
+  readonly access: Pick<Access, 'authenticate'>
   readonly allowedOrigins: readonly string[]
   readonly limits: LiveLimits
   readonly clock: Clock
@@ -48,7 +48,7 @@ interface Client {
 }
 
 export function createLiveServer(deps: LiveServerDeps): LiveServer {
-  const { limits, metrics, authenticator } = deps
+  const { limits, metrics, access } = deps
   const clients = new Set<Client>()
   const open = metrics.gauge('driftline_live_clients', 'WebSocket clients')
   const droppedTotal = metrics.counter('driftline_live_clients_dropped_total', 'WebSocket clients dropped as too slow')
@@ -78,8 +78,8 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
   /** A message before the connection is signed in can only be the one that brings the token. */
   const signIn = async (client: Client, socket: Duplex, text: string): Promise<void> => {
     const token = parseRequest(text)?.token
-    const principal = token === undefined ? null : await authenticator.authenticate(token)
-    if (token === undefined || principal === null || !mayDo(principal, 'estate:read')) {
+    const principal = token === undefined ? null : await access.authenticate(token)
+    if (token === undefined || principal === null || !principal.permissions.has('estate:read')) {
       client.ws.close(CLOSE_REFUSED, 'not signed in')
       return
     }
@@ -125,9 +125,9 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
     if (!isOwnOrigin(request, deps.allowedOrigins)) return refuseUpgrade(socket, 403)
     if (clients.size >= limits.clientsMax) return refuseUpgrade(socket, 503)
     const token = tokenOf(request)?.token
-    const principal = token === undefined ? null : await authenticator.authenticate(token)
+    const principal = token === undefined ? null : await access.authenticate(token)
     if (token !== undefined && principal === null) return refuseUpgrade(socket, 401)
-    if (principal && !mayDo(principal, 'estate:read')) return refuseUpgrade(socket, 403)
+    if (principal && !principal.permissions.has('estate:read')) return refuseUpgrade(socket, 403)
     wss.handleUpgrade(request, socket, head, (ws) => {
       accept(ws, socket, principal && token !== undefined ? { principal, token } : null)
     })
@@ -135,7 +135,7 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
 
   /** Sessions end and keys are revoked while connections last: each is asked about again. */
   const checkAgain = async (client: Client): Promise<void> => {
-    if (client.token === null || (await authenticator.authenticate(client.token))) return
+    if (client.token === null || (await access.authenticate(client.token))) return
     client.connection?.close()
     client.ws.close(CLOSE_REFUSED, 'the session has ended')
   }

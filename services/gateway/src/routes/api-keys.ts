@@ -1,42 +1,49 @@
+import type { Access } from '@driftline/platform/access/access'
+import type { ApiKey } from '@driftline/platform/access/api-keys'
 import { z } from 'zod'
-import type { ApiKeyRecord, GatewayAccess } from '../access/gateway-access.ts'
-import { pageByKey } from '../http/cursors.ts'
+import { decodeCursor, encodeCursor } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import { apiKey, apiKeyCreate, apiKeyCreated, idParam } from '../schemas/access.ts'
 import { listOf, pageQuery } from '../schemas/common.ts'
 import { signedIn } from './sessions.ts'
 
-export function apiKeyRoutes(access: GatewayAccess): AnyRoute[] {
-  return [list(access), create(access), revoke(access)]
+export function apiKeyRoutes({ apiKeys }: Pick<Access, 'apiKeys'>): AnyRoute[] {
+  return [list(apiKeys), create(apiKeys), revoke(apiKeys)]
 }
 
-function toApiKey(record: ApiKeyRecord) {
+type ApiKeys = Access['apiKeys']
+
+function toJson(each: ApiKey) {
   return {
-    ...record,
-    createdAt: record.createdAt.toISOString(),
-    lastUsedAt: record.lastUsedAt?.toISOString() ?? null,
-    revokedAt: record.revokedAt?.toISOString() ?? null,
+    ...each,
+    createdAt: each.createdAt.toISOString(),
+    lastUsedAt: each.lastUsedAt?.toISOString() ?? null,
+    revokedAt: each.revokedAt?.toISOString() ?? null,
   }
 }
 
-function list(access: GatewayAccess): AnyRoute {
+function list(apiKeys: ApiKeys): AnyRoute {
   return route({
     method: 'get',
     path: '/api/v1/api-keys',
-    summary: 'API keys, revoked ones included; never the keys themselves',
+    summary: 'API keys, newest first, revoked ones included; never the keys themselves',
     tag: 'Access',
     query: pageQuery,
     status: 200,
     response: listOf(apiKey),
-    async handle({ tenant, query }) {
-      const keys = (await access.listKeys(tenant)).map(toApiKey)
-      keys.sort((a, b) => (a.id < b.id ? -1 : 1))
-      return { body: pageByKey(keys, (each) => each.id, query) }
+    async handle({ principal, query }) {
+      const before = decodeCursor(query.cursor, ['string'])?.[0] as string | undefined
+      const page = { limit: query.limit + 1, ...(before === undefined ? {} : { before }) }
+      const found = await apiKeys.list(signedIn(principal), page)
+      const items = found.slice(0, query.limit)
+      const last = items.at(-1)
+      const more = found.length > items.length && last !== undefined
+      return { body: { items: items.map(toJson), nextCursor: more ? encodeCursor([last.id]) : null } }
     },
   })
 }
 
-function create(access: GatewayAccess): AnyRoute {
+function create(apiKeys: ApiKeys): AnyRoute {
   return route({
     method: 'post',
     path: '/api/v1/api-keys',
@@ -47,13 +54,13 @@ function create(access: GatewayAccess): AnyRoute {
     response: apiKeyCreated,
     refusals: [413, 415],
     async handle({ body, principal }) {
-      const { key, record } = await access.createKey(signedIn(principal), body)
-      return { body: { ...toApiKey(record), key } }
+      const made = await apiKeys.create(signedIn(principal), body)
+      return { body: { ...toJson(made.apiKey), key: made.key } }
     },
   })
 }
 
-function revoke(access: GatewayAccess): AnyRoute {
+function revoke(apiKeys: ApiKeys): AnyRoute {
   return route({
     method: 'delete',
     path: '/api/v1/api-keys/{id}',
@@ -64,7 +71,7 @@ function revoke(access: GatewayAccess): AnyRoute {
     response: z.null(),
     refusals: [404],
     async handle({ params, principal }) {
-      await access.revokeKey(signedIn(principal), params.id)
+      await apiKeys.revoke(signedIn(principal), params.id)
       return { body: null }
     },
   })

@@ -25,17 +25,7 @@ export interface EstateRouteDeps {
   readonly processSettings: ProcessSettingsStore
   readonly seriesCache: Cache<SeriesDefinition[]>
   readonly firstSeenCache: Cache<number | null>
-  readonly audit: Audit
 }
-
-/** Writes who did what; fails the change when it cannot be written down. */
-export type Audit = (entry: {
-  tenant: string
-  actor: string
-  action: string
-  subject: string
-  detail: Readonly<Record<string, unknown>>
-}) => Promise<void>
 
 /** Errors: 404. */
 export function knownProcess(deps: Pick<EstateRouteDeps, 'estate'>, tenant: string, id: string): ProcessState {

@@ -11,6 +11,7 @@ import { processRow } from '../schemas/hosts.ts'
 import { processDetail, processFilter, processItem, processMetrics, processPatch } from '../schemas/processes.ts'
 import { aboutMetric } from './about-metrics.ts'
 import { type EstateRouteDeps, knownProcess } from './deps.ts'
+import { signedIn } from './sessions.ts'
 
 export function processRoutes(deps: EstateRouteDeps): AnyRoute[] {
   return [overview(deps), list(deps), one(deps), patch(deps), metrics(deps), instances(deps), series(deps)]
@@ -83,10 +84,8 @@ function patch(deps: EstateRouteDeps): AnyRoute {
     refusals: [404, 413, 415],
     async handle({ tenant, params, body, principal }) {
       const state = knownProcess(deps, tenant, params.id)
-      const actor = `${principal?.kind === 'api-key' ? 'key' : 'user'}:${principal?.id}`
-      state.settings = await deps.processSettings.patch(tenant, state.id, body, actor)
+      state.settings = await deps.processSettings.patch(signedIn(principal), state.id, body)
       state.version++
-      await deps.audit({ tenant, actor, action: 'process.update', subject: `process:${state.id}`, detail: { ...body } })
       return { body: toProcessDetail(deps.estate.tenant(tenant), state, deps.clock.nowMs()) }
     },
   })

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
+import type { Access } from '@driftline/platform/access/access'
+import type { Principal } from '@driftline/platform/access/permissions'
 import { z } from 'zod'
-import type { GatewayAccess } from '../access/gateway-access.ts'
-import { type Principal, rolePermissions } from '../access/principal.ts'
 import { clearedCookie, sessionCookie } from '../http/credentials.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import { credentials, currentSession, passwordChange, session } from '../schemas/access.ts'
 
-export function sessionRoutes(access: GatewayAccess): AnyRoute[] {
-  return [signIn(access), current(access), signOut(access), changePassword(access)]
+export function sessionRoutes(access: Access): AnyRoute[] {
+  return [signIn(access), current(), signOut(access), changePassword(access)]
 }
 
 /** Routes behind a permission always have one; the assertion is for a route that was declared `public` by mistake. */
@@ -23,11 +23,11 @@ function describeUser(principal: Principal) {
     username: principal.name,
     role: principal.role,
     tenant: principal.tenant,
-    permissions: [...rolePermissions[principal.role]],
+    permissions: [...principal.permissions],
   }
 }
 
-function signIn(access: GatewayAccess): AnyRoute {
+function signIn(access: Access): AnyRoute {
   return route({
     method: 'post',
     path: '/api/v1/sessions',
@@ -37,8 +37,8 @@ function signIn(access: GatewayAccess): AnyRoute {
     status: 201,
     response: session,
     refusals: [413, 415],
-    async handle({ body, tenant, address, secure }) {
-      const { token, expiresAt, principal } = await access.signIn({ ...body, tenant, address })
+    async handle({ body, address, secure }) {
+      const { token, expiresAt, principal } = await access.signIn({ ...body, address })
       return {
         body: { token, expiresAt: expiresAt.toISOString(), user: describeUser(principal) },
         headers: { 'set-cookie': sessionCookie(token, expiresAt, secure) },
@@ -47,7 +47,7 @@ function signIn(access: GatewayAccess): AnyRoute {
   })
 }
 
-function current(access: GatewayAccess): AnyRoute {
+function current(): AnyRoute {
   return route({
     method: 'get',
     path: '/api/v1/sessions/current',
@@ -56,14 +56,14 @@ function current(access: GatewayAccess): AnyRoute {
     status: 200,
     response: currentSession,
     cache: 'no-store',
-    async handle({ principal, token }) {
-      const expiresAt = await access.expiryOf(token ?? '')
-      return { body: { expiresAt: expiresAt?.toISOString() ?? null, user: describeUser(signedIn(principal)) } }
+    async handle({ principal }) {
+      const asking = signedIn(principal)
+      return { body: { expiresAt: asking.expiresAt?.toISOString() ?? null, user: describeUser(asking) } }
     },
   })
 }
 
-function signOut(access: GatewayAccess): AnyRoute {
+function signOut(access: Access): AnyRoute {
   return route({
     method: 'delete',
     path: '/api/v1/sessions',
@@ -78,19 +78,19 @@ function signOut(access: GatewayAccess): AnyRoute {
   })
 }
 
-function changePassword(access: GatewayAccess): AnyRoute {
+function changePassword(access: Access): AnyRoute {
   return route({
     method: 'post',
     path: '/api/v1/sessions/current/password',
-    summary: 'Change the own password; all sessions of the user end',
+    summary: 'Change the own password; every other session of the user ends',
     tag: 'Access',
     body: passwordChange,
     status: 204,
     response: z.null(),
-    refusals: [413, 415],
-    async handle({ body, principal, secure }) {
-      await access.changeOwnPassword(signedIn(principal), body.currentPassword, body.newPassword)
-      return { body: null, headers: { 'set-cookie': clearedCookie(secure) } }
+    refusals: [409, 413, 415],
+    async handle({ body, principal, token, address }) {
+      await access.users.changeOwnPassword(signedIn(principal), { ...body, token: token ?? '', address })
+      return { body: null }
     },
   })
 }

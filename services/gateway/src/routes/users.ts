@@ -1,25 +1,27 @@
+import type { Access } from '@driftline/platform/access/access'
+import type { User, UserChange } from '@driftline/platform/access/users'
 import { z } from 'zod'
-import type { GatewayAccess, UserRecord } from '../access/gateway-access.ts'
-import { pageByKey } from '../http/cursors.ts'
-import { notFound } from '../http/problems.ts'
+import { decodeCursor, encodeCursor } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import { idParam, user, userCreate, userPatch } from '../schemas/access.ts'
 import { listOf, pageQuery } from '../schemas/common.ts'
 import { signedIn } from './sessions.ts'
 
-export function userRoutes(access: GatewayAccess): AnyRoute[] {
-  return [list(access), create(access), one(access), update(access), remove(access)]
+export function userRoutes({ users }: Pick<Access, 'users'>): AnyRoute[] {
+  return [list(users), create(users), one(users), update(users), remove(users)]
 }
 
-function toUser(record: UserRecord) {
+type Users = Access['users']
+
+function toJson(each: User) {
   return {
-    ...record,
-    createdAt: record.createdAt.toISOString(),
-    lastSignInAt: record.lastSignInAt?.toISOString() ?? null,
+    ...each,
+    createdAt: each.createdAt.toISOString(),
+    lastSignInAt: each.lastSignInAt?.toISOString() ?? null,
   }
 }
 
-function list(access: GatewayAccess): AnyRoute {
+function list(users: Users): AnyRoute {
   return route({
     method: 'get',
     path: '/api/v1/users',
@@ -28,15 +30,19 @@ function list(access: GatewayAccess): AnyRoute {
     query: pageQuery,
     status: 200,
     response: listOf(user),
-    async handle({ tenant, query }) {
-      const users = (await access.listUsers(tenant)).map(toUser)
-      users.sort((a, b) => (a.username < b.username ? -1 : 1))
-      return { body: pageByKey(users, (each) => each.username, query) }
+    async handle({ principal, query }) {
+      const after = decodeCursor(query.cursor, ['string'])?.[0] as string | undefined
+      const page = { limit: query.limit + 1, ...(after === undefined ? {} : { after }) }
+      const found = await users.list(signedIn(principal), page)
+      const items = found.slice(0, query.limit)
+      const last = items.at(-1)
+      const more = found.length > items.length && last !== undefined
+      return { body: { items: items.map(toJson), nextCursor: more ? encodeCursor([last.username]) : null } }
     },
   })
 }
 
-function create(access: GatewayAccess): AnyRoute {
+function create(users: Users): AnyRoute {
   return route({
     method: 'post',
     path: '/api/v1/users',
@@ -47,12 +53,12 @@ function create(access: GatewayAccess): AnyRoute {
     response: user,
     refusals: [409, 413, 415],
     async handle({ body, principal }) {
-      return { body: toUser(await access.createUser(signedIn(principal), body)) }
+      return { body: toJson(await users.create(signedIn(principal), body)) }
     },
   })
 }
 
-function one(access: GatewayAccess): AnyRoute {
+function one(users: Users): AnyRoute {
   return route({
     method: 'get',
     path: '/api/v1/users/{id}',
@@ -62,19 +68,17 @@ function one(access: GatewayAccess): AnyRoute {
     status: 200,
     response: user,
     refusals: [404],
-    async handle({ tenant, params }) {
-      const found = (await access.listUsers(tenant)).find((each) => each.id === params.id)
-      if (!found) throw notFound('user', params.id)
-      return { body: toUser(found) }
+    async handle({ params, principal }) {
+      return { body: toJson(await users.get(signedIn(principal), params.id)) }
     },
   })
 }
 
-function update(access: GatewayAccess): AnyRoute {
+function update(users: Users): AnyRoute {
   return route({
     method: 'patch',
     path: '/api/v1/users/{id}',
-    summary: 'Change role or password of a user, or lock them out',
+    summary: 'Change role or password of a user, or lock them out; ends their sessions',
     tag: 'Access',
     params: idParam,
     body: userPatch,
@@ -82,12 +86,17 @@ function update(access: GatewayAccess): AnyRoute {
     response: user,
     refusals: [404, 409, 413, 415],
     async handle({ params, body, principal }) {
-      return { body: toUser(await access.updateUser(signedIn(principal), params.id, body)) }
+      const change: UserChange = {
+        ...(body.role === undefined ? {} : { role: body.role }),
+        ...(body.active === undefined ? {} : { active: body.active }),
+        ...(body.password === undefined ? {} : { password: body.password }),
+      }
+      return { body: toJson(await users.update(signedIn(principal), params.id, change)) }
     },
   })
 }
 
-function remove(access: GatewayAccess): AnyRoute {
+function remove(users: Users): AnyRoute {
   return route({
     method: 'delete',
     path: '/api/v1/users/{id}',
@@ -96,9 +105,9 @@ function remove(access: GatewayAccess): AnyRoute {
     params: idParam,
     status: 204,
     response: z.null(),
-    refusals: [404, 409],
+    refusals: [404],
     async handle({ params, principal }) {
-      await access.removeUser(signedIn(principal), params.id)
+      await users.remove(signedIn(principal), params.id)
       return { body: null }
     },
   })
