@@ -107,7 +107,7 @@ export function createAppRouter(): Router {
       if (typeof value === 'string' && to.query[key] === undefined) carried[key] = value
     }
     if (Object.keys(carried).length === 0) return true
-    return { path: to.path, hash: to.hash, query: { ...to.query, ...carried }, replace: true }
+    return { path: to.path, hash: to.hash, query: { ...to.query, ...carried } }
   })
   router.afterEach((to) => {
     document.title = to.meta.title && to.name !== 'overview' ? `${to.meta.title} · Driftline` : 'Driftline'

@@ -15,3 +15,9 @@ it('breaks the line at a gap', () => {
   const { line } = trailPaths([1, Number.NaN, 1], 90, 22)
   expect(line.match(/M/g)).toHaveLength(2)
 })
+
+it('draws one dashed stroke per gap', () => {
+  const nothing = Number.NaN
+  expect(trailPaths([nothing, nothing, 1, nothing], 80, 22).gaps).toBe('M0 18H40M60 18H80')
+  expect(trailPaths([nothing, nothing], 80, 22).gaps).toBe('M0 18H80')
+})

@@ -29,7 +29,9 @@ export function trailPaths(
       area += `M${x(start)} ${base}L${run.join('L')}L${x(i)} ${base}Z`
       start = -1
     }
-    if (!seen && i < values.length) gaps += `M${x(i)} ${base}H${x(i + 1)}`
+    // One stroke per gap, so that its dashes go through.
+    if (!seen && i < values.length && (i === 0 || !Number.isNaN(values[i - 1]))) gaps += `M${x(i)} ${base}`
+    if (!seen && i < values.length && !Number.isNaN(values[i + 1] ?? 0)) gaps += `H${x(i + 1)}`
   }
   return { line, area, gaps }
 }

@@ -18,7 +18,10 @@ it('wants every word, in any order', () => {
   expect(fuzzy('nginx db', 'os/web-1/nginx')).toBeNull()
 })
 
-it('does not take letters strewn at random', () => expect(fuzzy('xae', 'os/example/thexbax-service')).toBeNull())
+it.each([
+  ['xae', 'os/example/thexbax-service'],
+  ['od', 'os/vm/head'],
+])('does not take letters strewn at random: %s in %s', (query, text) => expect(fuzzy(query, text)).toBeNull())
 
 it('finds everything for nothing and marks what it found', () => {
   expect(fuzzy('', 'anything')).toEqual({ score: 0, at: [] })

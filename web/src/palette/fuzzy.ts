@@ -37,7 +37,7 @@ function findWord(word: string, text: string): Match | null {
   let score = 0
   let from = 0
   for (const letter of word) {
-    const index = text.indexOf(letter, from)
+    const index = nextPlace(letter, text, from, at.at(-1))
     if (index < 0) return null
     const previous = at.at(-1)
     if (previous !== undefined && index === previous + 1) score += 6
@@ -47,7 +47,16 @@ function findWord(word: string, text: string): Match | null {
     from = index + 1
   }
   // Letters that only happen to stand somewhere are not what was meant.
-  return score >= word.length * 2 ? { score: score - text.length / 10, at } : null
+  return score >= word.length * 4 ? { score: score - text.length / 10, at } : null
+}
+
+/** Right after the last letter, else at the next start of a word, else wherever it comes. */
+function nextPlace(letter: string, text: string, from: number, previous: number | undefined): number {
+  if (previous !== undefined && text[from] === letter) return from
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === letter && (i === 0 || wordStart.test(text[i - 1] ?? ''))) return i
+  }
+  return text.indexOf(letter, from)
 }
 
 /** Text in pieces, matched ones marked, for showing without markup of our own making. */

@@ -85,8 +85,10 @@ export const useTime = defineStore('time', () => {
       playing.value = false
       writeUrl()
     },
+    /** Whole minutes, and from two hours on whole five minutes: a length that a hand dragged is never exact. */
     setRange(ms: number): void {
-      rangeMs.value = Math.min(30 * 86_400_000, Math.max(60_000, Math.round(ms / 1000) * 1000))
+      const step = ms < 7_200_000 ? 60_000 : 300_000
+      rangeMs.value = Math.min(30 * 86_400_000, Math.max(60_000, Math.round(ms / step) * step))
       writeUrl()
     },
     togglePlay(): void {
