@@ -70,7 +70,7 @@ describe('the intake over the embedded bus', () => {
     })
     const publish: Bus['publish'] = (each) => (failure === null ? bus.publish(each) : Promise.reject(failure))
     const authenticate = async (token: string): Promise<IntakePrincipal | null> => keys[token] ?? null
-    intake = createIntake(config, { bus: { ...bus, publish }, authenticate, logger, metrics, clock })
+    intake = createIntake(config, { bus: { ...bus, publish }, access: { authenticate }, logger, metrics, clock })
     await intake.start()
   })
   afterEach(() => {

@@ -27,7 +27,7 @@ export interface IntakePrincipal {
 export interface IntakeDeps {
   readonly bus: Bus
   /** Who a key belongs to; null for none. Errors are told to the agent as UNAVAILABLE when they are retryable. */
-  readonly authenticate: (token: string) => Promise<IntakePrincipal | null>
+  readonly access: { authenticate(token: string): Promise<IntakePrincipal | null> }
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock
@@ -152,7 +152,7 @@ function collectConfigOf(config: IntakeConfig): CollectConfig {
     publishTimeoutMs: 15_000,
     retryAfterMs: RETRY_AFTER_MS,
     helloTimeoutMs: 10_000,
-    redefineMs: 3_600_000,
+    redefineMs: 12 * 3_600_000,
   }
 }
 
@@ -165,7 +165,7 @@ async function authorize(call: CollectCall, deps: IntakeDeps): Promise<Authoriza
     return { refusal: grpcStatus(status.UNAUTHENTICATED, 'send metadata authorization: Bearer <API key>') }
   }
   try {
-    const principal = await deps.authenticate(token)
+    const principal = await deps.access.authenticate(token)
     if (principal === null) return { refusal: grpcStatus(status.UNAUTHENTICATED, 'the API key is not valid') }
     if (principal.permissions.has('ingest')) return { tenant: principal.tenant }
     return { refusal: grpcStatus(status.PERMISSION_DENIED, 'the API key may not send data: it lacks "ingest"') }

@@ -16,6 +16,8 @@ export interface TickerConfig {
   readonly leaseMs: number
 }
 
+export const tickerDefaults = { intervalMs: 1000, leaseMs: 5000 }
+
 export interface TickerDeps {
   readonly bus: Bus
   readonly hotState: HotState
