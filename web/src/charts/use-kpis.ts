@@ -35,6 +35,8 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
   const stepS = computed(() => stepFor(time.rangeMs, pixels.value, intervalS.value))
   let appenders: { kpi: Kpi; append: ReturnType<typeof createAppender>['append'] }[] = []
   let points: readonly ProcessMetrics[] = []
+  /** Time of the newest values that were taken, ms. */
+  let lastMs = 0
 
   async function fetchHistory(wish: Wish, signal: AbortSignal): Promise<void> {
     try {
@@ -47,6 +49,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
       for (const kpi of kpis.value) found.set(kpi.id, seriesOfKpi(answer, kpi))
       series.value = found
       points = answer.points
+      lastMs = Date.parse(points.at(-1)?.timestamp ?? '') || lastMs
       appenders = kpis.value.map((kpi) => ({ kpi, append: createAppender(found.get(kpi.id)!).append }))
       if (!time.isLive) latest.value = momentOf(answer)
       error.value = null
@@ -69,6 +72,9 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
   }
 
   const history = createLatest<Wish>(fetchHistory)
+  function refetch(): void {
+    history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value })
+  }
   watch(
     [processId, () => time.rangeMs, () => time.atMs, stepS],
     ([id], before) => {
@@ -78,8 +84,9 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
         latest.value = null
         detail.value = null
         loaded.value = false
+        lastMs = 0
       }
-      history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value })
+      refetch()
     },
     { immediate: true },
   )
@@ -87,14 +94,17 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
 
   function take(metrics: ProcessMetrics): void {
     latest.value = metrics
-    if (metrics.timestamp === null) return
     const at = Date.parse(metrics.timestamp)
+    lastMs = at
     for (const { kpi, append } of appenders) append(at, kpi.pick(metrics) ?? null, time.fromMs)
     version.value += 1
   }
   const live = useLive<Detail, { metrics: ProcessMetrics }>(() => `process:${processId.value}`, {
     snapshot(value) {
       detail.value = value
+      const heardMs = value.metrics ? Date.parse(value.metrics.timestamp) : Number.NaN
+      // A snapshot in the middle of things means that the connection was lost: the hole is fetched, not drawn.
+      if (loaded.value && lastMs > 0 && heardMs - lastMs > Math.max(5000, stepS.value * 3000)) refetch()
       if (value.metrics) take(value.metrics)
     },
     changes: (value) => take(value.metrics),
@@ -109,7 +119,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
     stepS,
     error: computed(() => error.value ?? (live.error.value ? new Error(live.error.value) : null)),
     loaded,
-    retry: () => history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value }),
+    retry: refetch,
   }
 }
 
