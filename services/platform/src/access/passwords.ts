@@ -32,7 +32,7 @@ export interface Passwords {
 export function createPasswords(): Passwords {
   const inTurn = createTurns()
   return {
-    hash(password) {
+    async hash(password) {
       checkPassword(password)
       return inTurn(() => hash(normalise(password), COST))
     },

@@ -101,8 +101,8 @@ export function createUsers(deps: AccessDeps, parts: UserParts): Users {
           .where('id', '=', id)
           .returning('username')
           .executeTakeFirst()
-        await keepAnAdmin(transaction, actor.tenant)
         const detail = { username: found(removed).username }
+        await keepAnAdmin(transaction, actor.tenant)
         await record(transaction, actor, 'user.remove', id, detail, clock.nowMs())
         return hashes
       })

@@ -1,29 +1,19 @@
-import { randomUUID } from 'node:crypto'
-import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startPostgres } from '../../../../infra/servers/postgres.ts'
 import { systemClock } from '../clock.ts'
 import { describeWithServer } from '../testing/real-servers.ts'
+import { createTestDatabase } from './create-test-database.ts'
 import { describeMetadata } from './metadata.contract.ts'
 import type { Metadata } from './metadata.ts'
 import { createPostgresMetadata } from './postgres-metadata.ts'
 
 const deps = { logger: pino({ level: 'silent' }), clock: systemClock }
 
-async function createDatabase(url: string): Promise<string> {
-  const client = new pg.Client(url)
-  await client.connect()
-  const name = `metadata_${randomUUID().replaceAll('-', '')}`
-  await client.query(`create database ${name}`)
-  await client.end()
-  return url.replace(/\/[^/]*$/, `/${name}`)
-}
-
 describeWithServer('postgres', 'metadata on PostgreSQL', (server) => {
   let url = ''
   beforeAll(async () => {
-    url = await createDatabase(server().url)
+    url = await createTestDatabase(server().url)
   })
   describeMetadata('the contract', () => createPostgresMetadata({ url, maxConnections: 5 }, deps))
 
