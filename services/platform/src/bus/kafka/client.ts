@@ -1,4 +1,6 @@
-import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { connect as connectTcp, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { type ISocketFactory, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 import { AppError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 
@@ -11,6 +13,7 @@ export interface KafkaConnection {
   readonly sasl?: NonNullable<KafkaConfig['sasl']>
 }
 
+const KEEP_ALIVE_MS = 60_000
 /** kafkajs retries a request this often by itself, about 3 s in all, before the failure is ours. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 }
 
@@ -21,6 +24,7 @@ export function createClient(connection: KafkaConnection, logger: Logger): Kafka
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
+    socketFactory: connectWithoutDelay,
     connectionTimeout: 3000,
     requestTimeout: 30_000,
     retry: RETRY,
@@ -30,6 +34,19 @@ export function createClient(connection: KafkaConnection, logger: Logger): Kafka
       logger[levelOf(entry.level)]({ ...fields, namespace: entry.namespace }, `kafkajs: ${message}`)
     },
   })
+}
+
+/**
+ * kafkajs leaves Nagle's algorithm on: a small request behind a long poll, such as a commit behind a fetch, then waits
+ * up to 40 ms for the other side's delayed acknowledgement.
+ */
+const connectWithoutDelay: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  // An address is no server name; TLS refuses it.
+  const serverName = isIP(host) ? {} : { servername: host }
+  const socket = ssl ? connectTls({ host, port, ...serverName, ...ssl }, onConnect) : connectTcp(port, host, onConnect)
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  return socket
 }
 
 /** What kafkajs calls an error it mostly retries; what we give up on, we log ourselves. */
