@@ -35,10 +35,11 @@ const silentMs = 60_000
 
 /**
  * Compares the first quarter of what there is with the last. Less than a tenth of change, or less than `floor`,
- * is steady: a sentence must not make a trend out of noise. Null for fewer than eight points.
+ * is steady: a sentence must not make a trend out of noise. Null for fewer than eight points
+ * or less than two minutes.
  */
 export function trendOf(series: ChartSeries | null, floor: number): Trend | null {
-  if (!series || series.times.length < 8) return null
+  if (!series || series.times.length < 8 || series.times.at(-1)! - series.times[0]! < 120_000) return null
   const quarter = Math.floor(series.values.length / 4)
   const mean = (from: number, to: number) => series.values.slice(from, to).reduce((a, b) => a + b, 0) / (to - from)
   const from = mean(0, quarter)
