@@ -38,7 +38,7 @@ export function createAllInOne(
   const shared = { ...deps, bus, analytics, metadata, hotState }
   const access = createAccess(accessDefaults, shared)
   const gateway = createGateway(config.gateway, { ...shared, access })
-  const intake = createIntake(config.intake, { ...shared, authenticate: access.authenticate })
+  const intake = createIntake(config.intake, { ...shared, access })
   let firstAdmin: FirstAdmin | null = null
   const accounts: Component = {
     name: 'accounts',
