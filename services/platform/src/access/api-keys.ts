@@ -21,7 +21,7 @@ export interface ApiKey {
   readonly revokedAt: Date | null
 }
 
-export interface NewApiKey {
+interface NewApiKey {
   /** 1 to 100 characters. */
   readonly name: string
   readonly role: KeyRole

@@ -4,7 +4,7 @@ import type { AccessDeps } from './access.ts'
 import { type Principal, requirePermission } from './permissions.ts'
 import { createOrderedId } from './secrets.ts'
 
-export interface AuditEntry {
+interface AuditEntry {
   readonly id: string
   readonly at: Date
   /** `user:<id>`, `key:<id>` or `system`. */

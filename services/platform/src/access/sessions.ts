@@ -9,7 +9,7 @@ import { type PrincipalCache, unlessBusy } from './principal-cache.ts'
 import { createSessionToken, hashToken, orderedIdFloor } from './secrets.ts'
 import type { SignInThrottle } from './sign-in-throttle.ts'
 
-export interface Credentials {
+interface Credentials {
   /** `default` if not given. */
   readonly tenant?: string
   readonly username: string
@@ -18,7 +18,7 @@ export interface Credentials {
   readonly address: string
 }
 
-export interface Session {
+interface Session {
   /** Shown to its owner and stored nowhere. */
   readonly token: string
   readonly expiresAt: Date

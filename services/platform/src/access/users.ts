@@ -34,7 +34,7 @@ export interface UserChange {
   readonly password?: string
 }
 
-export interface OwnPasswordChange {
+interface OwnPasswordChange {
   readonly currentPassword: string
   readonly newPassword: string
   /** The session that asks; it goes on, all others of the user end. */

@@ -19,7 +19,7 @@ export interface Database {
 /** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined }
 
-export interface TenantsTable {
+interface TenantsTable {
   tenant: string
   name: string
   created_at: Date
@@ -42,7 +42,7 @@ export interface UsersTable {
 }
 
 /** Key (tenant, token_hash); the hash alone is unique as well, because a token does not name its tenant. */
-export interface SessionsTable {
+interface SessionsTable {
   tenant: string
   /** SHA-256 of the token, hexadecimal. The token itself is stored nowhere. */
   token_hash: string
@@ -72,7 +72,7 @@ export interface ApiKeysTable {
 }
 
 /** Key (tenant, process). What people set about a process; a process without a row has none of it. */
-export interface ProcessSettingsTable {
+interface ProcessSettingsTable {
   tenant: string
   process: string
   category: string | null
@@ -84,7 +84,7 @@ export interface ProcessSettingsTable {
 }
 
 /** Key (tenant, key). */
-export interface SettingsTable {
+interface SettingsTable {
   tenant: string
   key: string
   value: Json
@@ -93,7 +93,7 @@ export interface SettingsTable {
 }
 
 /** Key (tenant, id); ids rise with time, so ordering by id is ordering by time. */
-export interface AuditLogTable {
+interface AuditLogTable {
   tenant: string
   id: string
   at: Date
@@ -110,7 +110,7 @@ export interface AuditLogTable {
  * Key (topic, partition). How far the writer has come; no tenant, for a partition carries all of them.
  * Changed by compare-and-set: `update ... set version = version + 1 where version = <read> returning version`.
  */
-export interface WriterPositionsTable {
+interface WriterPositionsTable {
   topic: string
   partition: number
   /** Offset of the first record that is not yet in the store. */
@@ -123,7 +123,7 @@ export interface WriterPositionsTable {
 }
 
 /** Key (partition). The state of the analyzer where it has no disk of its own; no tenant, for a partition carries all. */
-export interface AnalyzerCheckpointsTable {
+interface AnalyzerCheckpointsTable {
   partition: number
   /** Sum of the input offsets: it only ever grows, so an owner that lost the partition cannot overwrite the next. */
   progress: number
@@ -133,7 +133,7 @@ export interface AnalyzerCheckpointsTable {
 }
 
 /** One row. */
-export interface InstallTable {
+interface InstallTable {
   id: string
   created_at: Date
 }
