@@ -58,6 +58,16 @@ export const gatewaySettings = {
   ),
 } as const
 
+/** Of the gateway as a process of its own, which then makes the first account. */
+export const accountSettings = {
+  adminPassword: setting(
+    'admin_password',
+    z.string().min(10, 'must have at least 10 characters').optional(),
+    undefined,
+    'Password of `admin` at the first start; without one it is made and printed',
+  ),
+} as const
+
 export interface GatewayConfig {
   readonly bind: string
   readonly httpPort: number

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from './testing/eventually.ts'
 import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
 import { idOf, kpiRecord, sampleRecord, seriesRecord, snapshotRecord } from './testing/records.ts'
 
@@ -9,20 +10,6 @@ const PHP = 'os:web-1:php~2dfpm'
 /** Seconds ago, on whole tens of seconds, so that steps start where the data does. */
 const now = Math.floor(Date.now() / 10_000) * 10_000
 const ago = (seconds: number): number => now - seconds * 1000
-
-async function eventually<T>(read: () => Promise<T>, check: (value: T) => void): Promise<T> {
-  const deadline = Date.now() + 8000
-  for (;;) {
-    const value = await read()
-    try {
-      check(value)
-      return value
-    } catch (error) {
-      if (Date.now() > deadline) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-}
 
 let kit: GatewayKit
 const get = (path: string, token?: string | null) => kit.request(path, token === undefined ? {} : { token })

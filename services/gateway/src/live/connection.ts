@@ -93,7 +93,7 @@ export function createConnection(
       const request = parseRequest(text)
       if (request === null) return refuse('not a message of this channel')
       for (const name of request.unsubscribe ?? []) hub.unsubscribe(subscriber, name)
-      for (const name of request.subscribe ?? []) subscribe(name)
+      for (const name of new Set(request.subscribe)) subscribe(name)
     },
     close: leave,
   }

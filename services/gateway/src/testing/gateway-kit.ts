@@ -76,12 +76,15 @@ export async function startGatewayKit(env: Record<string, string> = {}): Promise
     },
     publish: (...records) => bus.publish(records.map(({ record }) => record)),
     async keep(...records) {
-      for (const { record, table, schema } of records) {
+      const byTable = new Map<string, TestRecord[]>()
+      for (const each of records) byTable.set(each.table, [...(byTable.get(each.table) ?? []), each])
+      for (const [table, ofTable] of byTable) {
+        const { schema } = ofTable[0]!
         await store.store.insertProtobuf({
           table,
           schema: protoText(schema),
           message: schema.name,
-          body: delimited(record.value),
+          body: Buffer.concat(ofTable.map(({ record }) => delimited(record.value))),
           deduplicationToken: `kit-${++tokens}`,
         })
       }

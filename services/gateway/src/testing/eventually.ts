@@ -1,0 +1,17 @@
+const PATIENCE_MS = 8000
+const PAUSE_MS = 50
+
+/** Reads until the check passes; its last failure when it never does. */
+export async function eventually<T>(read: () => Promise<T>, check: (value: T) => void): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    const value = await read()
+    try {
+      check(value)
+      return value
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+}
