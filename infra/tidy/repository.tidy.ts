@@ -66,7 +66,7 @@ describe('imports', () => {
     const owners: Record<string, RegExp> = {
       kafkajs: /^services\/platform\/src\/bus\/|^examples\/|^bench\//,
       ioredis: /^services\/platform\/src\/hot-state\//,
-      libsql: /^services\/platform\/src\/metadata\//,
+      libsql: /^services\/platform\/src\/(metadata\/|data-dir\.ts$)/,
       pg: /^services\/platform\/src\/metadata\//,
       'ffi-rs': /^services\/platform\/src\/analytics\//,
       chdb: /^services\/platform\/src\/analytics\//,

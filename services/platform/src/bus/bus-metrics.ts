@@ -1,8 +1,6 @@
 import type { SelfMetrics } from '../metrics.ts'
 import type { RecordBatch } from './bus.ts'
 
-export type BusMetrics = ReturnType<typeof createBusMetrics>
-
 const COMMIT_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
 
 /** What a bus counts of itself; the same names on every implementation. */

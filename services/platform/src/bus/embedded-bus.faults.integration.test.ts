@@ -236,11 +236,11 @@ describe('the bus on LMDB, without room', () => {
   describe.skipIf(!mayMount)('on a real full disk (a tmpfs, for which the tests must run as root)', () => {
     const MIB = 1024 * 1024
     beforeEach(() => {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'driftline-test', dataDir])
+      execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=16m', 'driftline-test', dataDir])
     })
     afterEach(async () => {
       for (const bus of opened) await bus.stop()
-      execFileSync('umount', [dataDir])
+      execFileSync('/bin/umount', [dataDir])
     })
 
     it.each([

@@ -90,6 +90,34 @@ describeWithServer('kafka', 'the bus on Kafka, with a broker that fails', (share
     await bus.stop()
   }, 240_000)
 
+  it('keeps its partitions while a handler takes longer than a silent member is given', async () => {
+    const bus = create({ brokers: [shared().url], topicPrefix: `slow-${Date.now()}.` })
+    await bus.start()
+    const seen: string[] = []
+    await collect(bus, {
+      group: 'slow',
+      topics: [narrow],
+      async handle(batch) {
+        seen.push(...textsOf(batch.records))
+        if (seen.length === 1) await sleep(12_000)
+        return batch.records.at(-1)!.offset + 1
+      },
+    })
+    await bus.publish([textRecord(narrow, 'slow')])
+    await until(
+      () => seen.length,
+      (count) => count === 1,
+    )
+    await bus.publish([textRecord(narrow, 'next')])
+    await until(
+      () => seen.length,
+      (count) => count === 2,
+      60_000,
+    )
+    expect(seen).toEqual(['slow', 'next'])
+    await bus.stop()
+  })
+
   it('says at start that no broker answers, after trying for a while', async () => {
     const bus = create({ brokers: ['127.0.0.1:1'], connectTimeoutMs: 100 })
     await expect(bus.start()).rejects.toMatchObject({ code: 'bus_unavailable', retryable: true })

@@ -5,7 +5,7 @@ import { commitOf, type Environment, openEnvironment } from './environment.ts'
 import { inspectSegmentFile } from './segment-file.ts'
 
 /** How far a group has come in a partition. */
-export interface GroupPosition {
+interface GroupPosition {
   readonly group: string
   readonly topic: string
   readonly partition: number

@@ -3,7 +3,7 @@ import type { RecordHeaders } from '@driftline/proto'
 import type { OutgoingRecord } from '../bus.ts'
 
 /** A record as it stands in a pack; its topic, partition and offset follow from where the pack lies. */
-export interface PackedRecord {
+interface PackedRecord {
   readonly key: string
   readonly headers: RecordHeaders
   readonly value: Uint8Array

@@ -45,7 +45,7 @@ export class CorruptPack extends Error {
   }
 }
 
-export const segmentFileName = 'segment.mdb'
+const segmentFileName = 'segment.mdb'
 const OFFSET_DIGITS = 16
 /** lmdb-js leaves key 0 out of reverse ranges, so keys count from 1. */
 const FIRST_KEY = 1

@@ -3,7 +3,7 @@ import { createBackoff } from '../backoff.ts'
 import type { SubscribeOptions } from '../bus.ts'
 
 /** Partitions by topic, by our names. */
-export type Assignment = readonly { readonly topic: string; readonly partition: number }[]
+type Assignment = readonly { readonly topic: string; readonly partition: number }[]
 
 /**
  * Which partitions a consumer owns, from one rebalance to the next. A rebalance ends every session, also of partitions
