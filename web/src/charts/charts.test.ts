@@ -25,8 +25,9 @@ describe('value axis', () => {
     ['count', 0, ['0', '2', '4', '6']],
     ['count', 3, ['0', '2', '4', '6']],
     ['byteRate', 12_800_000, ['0', '5', '10', '15 MB/s']],
+    ['byteRate', 830_000, ['0', '0.25', '0.50', '0.75', '1.00 MB/s']],
     ['rate', 0.5, ['0', '10', '20', '30', '40 /min']],
-    ['number', 0.4, ['0.0', '0.2', '0.4', '0.6']],
+    ['number', 0.4, ['0', '0.2', '0.4', '0.6']],
   ] as const)('of %s up to %d', (unit, top, labels) => {
     const axis = valueAxis(unit, top)
     expect(axis.ticks.map((t) => t.label)).toEqual(labels)

@@ -1,5 +1,5 @@
 import { format } from '../format.ts'
-import { axisUnit, type ChartUnit } from './units.ts'
+import { type AxisUnit, axisUnit, type ChartUnit } from './units.ts'
 
 export interface Tick {
   readonly at: number
@@ -25,6 +25,7 @@ export function niceStep(span: number, intervals: number): number {
 }
 
 function label(value: number, step: number): string {
+  if (value === 0) return '0'
   const digits = Math.max(0, Math.min(3, -Math.floor(Math.log10(step) + 1e-9) + (isHalf(step) ? 1 : 0)))
   return format.number(value, '', digits)?.value ?? ''
 }
@@ -43,7 +44,14 @@ export function valueAxis(unit: ChartUnit, top: number, intervals = 4): Axis {
   const least =
     unit === 'count' ? intervals : unit === 'share' ? 0.01 : unit === 'cores' ? 0.01 : unit === 'bytes' ? 1024 : 0.01
   const reach = Math.max(top, least)
-  const { scale, unit: name } = axisUnit(unit, reach)
+  const axis = axisIn(unit, top, reach, intervals, axisUnit(unit, reach))
+  // 830 KB/s needs an axis to 1,000 KB/s: said in the unit that its top tick deserves.
+  const better = axisUnit(unit, axis.max)
+  return better.scale === axisUnit(unit, reach).scale ? axis : axisIn(unit, top, reach, intervals, better)
+}
+
+function axisIn(unit: ChartUnit, top: number, reach: number, intervals: number, inUnit: AxisUnit): Axis {
+  const { scale, unit: name } = inUnit
   // A little air above the highest value; a share that cannot pass 100 % needs none there.
   const wanted = (unit === 'share' && top <= 1 ? Math.min(reach * 1.04, 1) : reach * 1.04) / scale
   let step = niceStep(wanted, intervals)

@@ -44,7 +44,7 @@ function splitLast(text: string | null): Quantity | null {
   return parts.length === 2 ? { value: parts[0]!, unit: parts[1]! } : { value: text, unit: '' }
 }
 
-interface AxisUnit {
+export interface AxisUnit {
   /** Ticks are multiples of 1, 2, 2.5 or 5 of this. */
   readonly scale: number
   readonly unit: string

@@ -13,7 +13,14 @@ interface Wish {
   readonly from: number
   readonly to: number
   readonly stepS: number
+  /** The same history once more, to fill the hole before the first live value. */
+  readonly again: boolean
 }
+
+/** By then the server has stored what it sent live before. */
+const storedAfterMs = 8000
+/** Live values that are kept to be put after a history: more than a minute of them. */
+const recentMax = 90
 
 /**
  * All KPIs of a process over the page's range: history in one request with a step suited to `pixels`, then live
@@ -35,6 +42,8 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
   const stepS = computed(() => stepFor(time.rangeMs, pixels.value, intervalS.value))
   let appenders: { kpi: Kpi; append: ReturnType<typeof createAppender>['append'] }[] = []
   let points: readonly ProcessMetrics[] = []
+  let recent: ProcessMetrics[] = []
+  let filling: ReturnType<typeof setTimeout> | undefined
   /** Time of the newest values that were taken, ms. */
   let lastMs = 0
 
@@ -49,8 +58,10 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
       for (const kpi of kpis.value) found.set(kpi.id, seriesOfKpi(answer, kpi))
       series.value = found
       points = answer.points
-      lastMs = Date.parse(points.at(-1)?.timestamp ?? '') || lastMs
+      lastMs = Date.parse(points.at(-1)?.timestamp ?? '') || 0
       appenders = kpis.value.map((kpi) => ({ kpi, append: createAppender(found.get(kpi.id)!).append }))
+      for (const metrics of recent) if (Date.parse(metrics.timestamp) > lastMs) append(metrics)
+      fillHole(wish)
       if (!time.isLive) latest.value = momentOf(answer)
       error.value = null
     } catch (failure) {
@@ -72,8 +83,8 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
   }
 
   const history = createLatest<Wish>(fetchHistory)
-  function refetch(): void {
-    history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value })
+  function refetch(again = false): void {
+    history.want({ id: processId.value, from: time.fromMs, to: time.toMs, stepS: stepS.value, again })
   }
   watch(
     [processId, () => time.rangeMs, () => time.atMs, stepS],
@@ -85,18 +96,39 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
         detail.value = null
         loaded.value = false
         lastMs = 0
+        recent = []
       }
       refetch()
     },
     { immediate: true },
   )
-  onScopeDispose(() => history.cancel())
+  onScopeDispose(() => {
+    clearTimeout(filling)
+    history.cancel()
+  })
+
+  function append(metrics: ProcessMetrics): void {
+    lastMs = Date.parse(metrics.timestamp)
+    for (const { kpi, append } of appenders) append(lastMs, kpi.pick(metrics) ?? null, time.fromMs)
+  }
+
+  /**
+   * What the server stored last is some seconds behind what it sends live, so the first history ends before the
+   * first live value. It is asked for once more when those seconds are stored.
+   */
+  function fillHole(wish: Wish): void {
+    clearTimeout(filling)
+    if (wish.again || !time.isLive) return
+    filling = setTimeout(() => {
+      if (time.isLive) refetch(true)
+    }, storedAfterMs)
+  }
 
   function take(metrics: ProcessMetrics): void {
     latest.value = metrics
-    const at = Date.parse(metrics.timestamp)
-    lastMs = at
-    for (const { kpi, append } of appenders) append(at, kpi.pick(metrics) ?? null, time.fromMs)
+    recent.push(metrics)
+    if (recent.length > recentMax) recent.shift()
+    append(metrics)
     version.value += 1
   }
   const live = useLive<Detail, { metrics: ProcessMetrics }>(() => `process:${processId.value}`, {
@@ -119,7 +151,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
     stepS,
     error: computed(() => error.value ?? (live.error.value ? new Error(live.error.value) : null)),
     loaded,
-    retry: refetch,
+    retry: () => refetch(),
   }
 }
 
