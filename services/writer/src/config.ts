@@ -3,17 +3,28 @@ import { durationMs } from '@driftline/platform/units'
 
 const MIB = 1024 * 1024
 
+const linger = durationMs.refine((ms) => ms <= 10_000, 'must be at most 10s')
+
 export const writerSettings = {
   lingerMs: setting(
     'writer.linger',
-    durationMs.refine((ms) => ms <= 10_000, 'must be at most 10s'),
+    linger,
     '1s',
     'Shortest time between two inserts of a partition that has no backlog: longer costs less, history comes later.',
+  ),
+  quietLingerMs: setting(
+    'writer.quiet_linger',
+    linger,
+    '3s',
+    'The same while inserts are small, as on one idle machine, where each costs more than the rows in it.',
   ),
 }
 
 export interface WriterConfig {
   readonly lingerMs: number
+  /** Instead of `lingerMs` after an insert of less than `quietBytes`. */
+  readonly quietLingerMs: number
+  readonly quietBytes: number
   /** Largest body of an insert, bytes; half of what one block may be. */
   readonly bodyBytesMax: number
   /** Most records of an insert. */
@@ -26,6 +37,13 @@ export interface WriterConfig {
 
 /** Errors: `config_invalid`. */
 export function readWriterConfig(source: SettingsSource): WriterConfig {
-  const { lingerMs } = readSettings(source, writerSettings)
-  return Object.freeze({ lingerMs, bodyBytesMax: 4 * MIB, recordsMax: 5000, sourcesMax: 10_000, settleAfterMs: 5000 })
+  const settings = readSettings(source, writerSettings)
+  return Object.freeze({
+    ...settings,
+    quietBytes: 256 * 1024,
+    bodyBytesMax: 4 * MIB,
+    recordsMax: 5000,
+    sourcesMax: 10_000,
+    settleAfterMs: 5000,
+  })
 }

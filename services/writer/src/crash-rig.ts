@@ -43,7 +43,15 @@ async function run({ dir, from, count }: CrashRigArguments): Promise<void> {
   const server = createEmbeddedServer({ ...serverConfig, dir: config.dir }, deps)
   const analytics = createEmbeddedStore(server, config, deps)
   const writer = createWriter(
-    { lingerMs: 20, bodyBytesMax: 1_000_000, recordsMax: 50, sourcesMax: 100, settleAfterMs: 200 },
+    {
+      lingerMs: 20,
+      quietLingerMs: 20,
+      quietBytes: 0,
+      bodyBytesMax: 1_000_000,
+      recordsMax: 50,
+      sourcesMax: 100,
+      settleAfterMs: 200,
+    },
     { ...deps, bus, analytics, positions: createPositionStore(metadata) },
   )
   await startAll([bus, metadata, analytics, writer], logger)

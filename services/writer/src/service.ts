@@ -59,7 +59,7 @@ export function createWriter(config: WriterConfig, deps: WriterDeps): Component 
     await inTurn(lane, () => lane.writer.write(batch))
     lane.settleTimer = setTimeout(() => void settle(lane), config.settleAfterMs).unref()
     const next = batch.records.at(-1)!.offset + 1
-    const waitMs = startedAtMs + config.lingerMs - performance.now()
+    const waitMs = startedAtMs + lingerAfter(batch, config) - performance.now()
     if (next >= batch.endOffset && waitMs > 0) {
       await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
@@ -99,6 +99,11 @@ export function createWriter(config: WriterConfig, deps: WriterDeps): Component 
       lanes.clear()
     },
   }
+}
+
+function lingerAfter({ records }: RecordBatch, config: WriterConfig): number {
+  const bytes = records.reduce((sum, { value }) => sum + value.length, 0)
+  return bytes < config.quietBytes ? config.quietLingerMs : config.lingerMs
 }
 
 async function inTurn(lane: Lane, work: () => Promise<void>): Promise<void> {

@@ -76,7 +76,7 @@ function readRecord(file: string): ChildRecord | null {
 export async function endLeftoverChild(file: string): Promise<'none' | 'ended'> {
   const record = readRecord(file)
   if (record === null || !isAlive(record.child)) return 'none'
-  if (record.owner.pid !== process.pid && isAlive(record.owner)) {
+  if (isAlive(record.owner)) {
     throw new AppError(
       'data_dir_locked',
       `the analytics store belongs to process ${record.owner.pid}, which is running`,

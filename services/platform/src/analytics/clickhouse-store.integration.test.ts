@@ -167,7 +167,7 @@ const hostileTexts = [
   "'; DROP TABLE samples; --",
   'a\0b',
   '\n\n\nSELECT 1\n',
-  '{id: UInt64} ${raw_retention_seconds} %s \\x00 \\N',
+  '{id: UInt64} %s \\x00 \\N',
   '"\t\r\u2028😀',
   '',
 ]

@@ -33,6 +33,8 @@ export interface EmbeddedServer extends Component {
 const RESTART_BACKOFF_MS = { first: 100, max: 5000 } as const
 const SILENT_PERIODS_MAX = 3
 const STOP_DEADLINE_MS = 2000
+const LOCK_WAIT_MS = 2000
+const LOCK_POLL_MS = 200
 
 /**
  * Supervises libchdb in a child process: starts it on a free loopback port, proves that its users are closed, asks for
@@ -59,16 +61,15 @@ export function createEmbeddedServer(config: EmbeddedServerConfig, deps: { logge
   async function launch(): Promise<void> {
     port = await freePort(port)
     const launched = launchChdb({ dataPath: join(config.dir, 'data'), configFile: configFile(config.dir), port })
-    child = launched
     try {
       await readyOnce(endpoint(), launched, config.startTimeoutMs)
       await proveClosed(endpoint())
     } catch (error) {
       launched.kill()
       await launched.gone
-      child = null
       throw error
     }
+    child = launched
     recordChild(recordFile, launched.pid)
     void launched.gone.then((how) => onGone(launched, how))
   }
@@ -119,7 +120,7 @@ export function createEmbeddedServer(config: EmbeddedServerConfig, deps: { logge
       prepareDirectory(config.dir)
       if ((await endLeftoverChild(recordFile)) === 'ended') logger.warn('ended the store process of a killed run')
       writeConfiguration(config, passwords)
-      await launch()
+      await launchOnceFree(launch)
       watchHealth()
     },
     async stop() {
@@ -132,6 +133,19 @@ export function createEmbeddedServer(config: EmbeddedServerConfig, deps: { logge
       await endChild(ending, endpoint())
       forgetChild(recordFile)
     },
+  }
+}
+
+/** A child that is being killed with its owner may hold the directory a moment longer. */
+async function launchOnceFree(launch: () => Promise<void>): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += LOCK_POLL_MS) {
+    try {
+      return await launch()
+    } catch (error) {
+      const isLocked = error instanceof AppError && error.code === 'data_dir_locked'
+      if (!isLocked || waitedMs >= LOCK_WAIT_MS) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS))
   }
 }
 
