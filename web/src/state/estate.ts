@@ -1,36 +1,15 @@
 import { defineStore } from 'pinia'
 import { computed, getCurrentScope, onScopeDispose, ref, shallowRef, watch } from 'vue'
-import { api, type Page } from '../api/client.ts'
+import { api } from '../api/client.ts'
 import { useLive, useLiveConnection } from '../api/live.ts'
-import type { Host, HostTable, OperationalDashboard, OverviewChanges, ProcessItem, StatusCounts } from '../api/types.ts'
+import type { OperationalDashboard, OverviewChanges, ProcessItem, StatusCounts } from '../api/types.ts'
 import { createHistory } from './history.ts'
-import { dashboardFromTables } from './past.ts'
+import { createPastReader } from './past-reader.ts'
 import { useTime } from './time.ts'
 
-/** While someone drags through time, the past is asked for at most this often. */
+/** A moment is asked for when time has rested on it this long; longer while a hand drags through many of them. */
 const pastDelayMs = 120
-/** A past moment is summed up from this many hosts' tables at most. */
-const pastHostsMax = 50
-
-async function readPast(at: string, signal: AbortSignal): Promise<OperationalDashboard> {
-  const [hosts, known] = await Promise.all([
-    api.get<Page<Host>>('/hosts', { query: { limit: pastHostsMax }, signal }),
-    api.get<Page<ProcessItem>>('/processes', { query: { limit: 1000 }, signal }),
-  ])
-  const tables = await Promise.all(
-    hosts.items.map(({ host }) =>
-      api.get<HostTable>(`/hosts/${encodeURIComponent(host)}/processes`, { query: { at }, signal }),
-    ),
-  )
-  // Category and tags are what people call a process, not what it was: they are shown as they are now.
-  const settings = new Map(known.items.map((item) => [item.processId, item]))
-  const dashboard = dashboardFromTables(tables, Date.parse(at))
-  const processes = dashboard.processes.map((item) => {
-    const { category = null, tags = [], description = null } = settings.get(item.processId) ?? {}
-    return { ...item, category, tags, description }
-  })
-  return { ...dashboard, processes }
-}
+const dragDelayMs = 350
 
 /**
  * All processes of the estate, live or at the moment rewound to. One copy for the app: the overview, the palette and
@@ -46,6 +25,7 @@ export const useEstate = defineStore('estate', () => {
   const loaded = ref(false)
   const error = shallowRef<unknown>(null)
   const history = createHistory()
+  const past = createPastReader(api)
 
   function take(dashboard: OperationalDashboard): void {
     items.value = new Map(dashboard.processes.map((item) => [item.processId, item]))
@@ -82,9 +62,10 @@ export const useEstate = defineStore('estate', () => {
     const mine = new AbortController()
     asking = mine
     try {
-      await new Promise((resolve) => setTimeout(resolve, pastDelayMs))
+      await new Promise((resolve) => setTimeout(resolve, time.dragging ? dragDelayMs : pastDelayMs))
       if (mine.signal.aborted) return
-      if (!mine.signal.aborted) take(await readPast(at, mine.signal))
+      const dashboard = await past.read(at, mine.signal)
+      if (!mine.signal.aborted) take(dashboard)
     } catch (failure) {
       if (!mine.signal.aborted) error.value = failure
     }

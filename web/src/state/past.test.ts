@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { HostTable, ProcessRow } from '../api/types.ts'
+import type { HostTable, ProcessMetrics, ProcessRow } from '../api/types.ts'
 import { dashboardFromTables } from './past.ts'
 
 const at = Date.UTC(2026, 10, 17, 14, 2, 10)
@@ -50,3 +50,13 @@ it('sums the instances of each group and of the host', () => {
 
 it('leaves out hosts that had no table then', () =>
   expect(dashboardFromTables([table([], null)], at).processes).toEqual([]))
+
+it('prefers the host’s own figures where they were kept', () => {
+  const own = { processId: 'host:web~201', values: { memoryBytes: 5 } } as ProcessMetrics
+  const { processes } = dashboardFromTables(
+    [table([row(5, 'os:web~201:node', 1, 100)])],
+    at,
+    new Map([['host:web~201', own]]),
+  )
+  expect(processes.find((item) => item.kind === 'host')?.metrics).toBe(own)
+})

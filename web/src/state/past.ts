@@ -23,9 +23,14 @@ function addRow(sums: Sums, row: ProcessRow): void {
 
 /**
  * The overview of a past moment, summed up from the hosts' process tables of that moment. Shares of success and the
- * like cannot be known from tables and stay null; the memory of a host does too, since instances share memory.
+ * like cannot be known from tables and stay null. A host shows its own figures of then (`hostMetrics`, by process id)
+ * where they were kept; else the sum, without memory, which instances share.
  */
-export function dashboardFromTables(tables: readonly HostTable[], atMs: number): OperationalDashboard {
+export function dashboardFromTables(
+  tables: readonly HostTable[],
+  atMs: number,
+  hostMetrics: ReadonlyMap<string, ProcessMetrics> = new Map(),
+): OperationalDashboard {
   const processes: ProcessItem[] = []
   for (const table of tables) {
     if (table.time === null) continue
@@ -41,13 +46,18 @@ export function dashboardFromTables(tables: readonly HostTable[], atMs: number):
     const hostId = `host:${escapeName(table.host)}`
     const boot = Date.parse(table.description?.bootTime ?? '')
     const cpus = table.description?.logicalCpus
-    const hostMetrics = metricsOf(hostId, time, whole, Number.isFinite(boot) ? atMs - boot : null)
+    const summed = metricsOf(hostId, time, whole, Number.isFinite(boot) ? atMs - boot : null)
     processes.push(
-      itemOf(hostId, table.host, time, {
-        ...hostMetrics,
-        resourceUtilization: { ...hostMetrics.resourceUtilization, cpu: cpus ? whole.cpu / cpus : null },
-        values: { ...hostMetrics.values, memoryBytes: null },
-      }),
+      itemOf(
+        hostId,
+        table.host,
+        time,
+        hostMetrics.get(hostId) ?? {
+          ...summed,
+          resourceUtilization: { ...summed.resourceUtilization, cpu: cpus ? Math.min(1, whole.cpu / cpus) : null },
+          values: { ...summed.values, memoryBytes: null },
+        },
+      ),
     )
     for (const [id, sums] of groups) {
       processes.push(itemOf(id, table.host, time, metricsOf(id, time, sums, atMs - sums.oldestMs)))

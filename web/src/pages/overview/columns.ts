@@ -16,8 +16,9 @@ export interface Column {
 const durationOf = (item: ProcessItem): Quantity | null => {
   const text = format.duration(item.metrics?.executionTime)
   if (text === null) return null
-  const split = text.indexOf(' ')
-  return { value: text.slice(0, split), unit: text.slice(split + 1) }
+  const words = text.split(' ')
+  // Two units, such as 2 h 42 min, are one value; a single one stands quietly behind its number.
+  return words.length === 2 ? { value: words[0] ?? '', unit: words[1] ?? '' } : { value: text, unit: '' }
 }
 
 /** The columns of numbers, right aligned. */
