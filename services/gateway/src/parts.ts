@@ -99,7 +99,9 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     rebuilder,
     routes,
     async refreshSettings() {
-      for (const tenant of estate.tenants()) tenant.applySettings(await processSettings.ofTenant(tenant.tenant))
+      const byTenant = await processSettings.all()
+      const tenants = new Set([...byTenant.keys(), ...[...estate.tenants()].map(({ tenant }) => tenant)])
+      for (const tenant of tenants) estate.tenant(tenant).applySettings(byTenant.get(tenant) ?? new Map())
     },
   }
 }

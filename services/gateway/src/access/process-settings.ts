@@ -7,7 +7,8 @@ import type { ProcessPatch } from '../schemas/processes.ts'
 
 /** What people set about processes. */
 export interface ProcessSettingsStore {
-  ofTenant(tenant: string): Promise<Map<string, ProcessSettings>>
+  /** Of every tenant, by tenant and process. */
+  all(): Promise<Map<string, Map<string, ProcessSettings>>>
   /** Changes some of it and writes down who did; answers what holds then. */
   patch(by: Principal, process: string, patch: ProcessPatch): Promise<ProcessSettings>
 }
@@ -17,13 +18,17 @@ const columns = ['category', 'tags', 'description', 'active'] as const
 export function createProcessSettingsStore(deps: { metadata: Metadata; clock: Clock }): ProcessSettingsStore {
   const { metadata, clock } = deps
   return {
-    async ofTenant(tenant) {
+    async all() {
+      const byTenant = new Map<string, Map<string, ProcessSettings>>()
       const rows = await metadata.db
         .selectFrom('process_settings')
-        .where('tenant', '=', tenant)
-        .select(['process', ...columns])
+        .select(['tenant', 'process', ...columns])
         .execute()
-      return new Map(rows.map(({ process, ...settings }) => [process, settings]))
+      for (const { tenant, process, ...settings } of rows) {
+        const ofTenant = byTenant.get(tenant) ?? new Map<string, ProcessSettings>()
+        byTenant.set(tenant, ofTenant.set(process, settings))
+      }
+      return byTenant
     },
     patch(by, process, patch) {
       const actor = actorOf(by)

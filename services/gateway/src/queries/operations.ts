@@ -26,7 +26,8 @@ export function readDeadLetters(
      FROM dead_letters
      WHERE tenant = {tenant: String} AND time <= fromUnixTimestamp64Milli({before: Int64}, 'UTC')
        AND ({reason: String} = '' OR reason = {reason: String})
-     ORDER BY time DESC, service, source, topic, \`partition\`, dead_letters.\`offset\`
+     ORDER BY time DESC, service, source, topic, \`partition\`, dead_letters.\`offset\`, reason, detail,
+       dead_letters.payload
      LIMIT {limit: UInt32} OFFSET {skip: UInt32}`,
     { tenant, before: page.beforeMs, skip: page.skip, limit: page.limit, reason: page.reason ?? '' },
   )

@@ -1,0 +1,33 @@
+import { AppError } from '@driftline/platform/errors'
+import { describe, expect, it } from 'vitest'
+import { readGatewayConfig } from './config.ts'
+
+const read = (env: Record<string, string>, yaml: unknown = {}) => readGatewayConfig({ env, yaml, file: null })
+
+describe('the settings of the gateway', () => {
+  it('have defaults that keep to this machine', () => {
+    expect(read({})).toMatchObject({ bind: '127.0.0.1', httpPort: 8080, tls: null, corsOrigins: [], trustProxy: false })
+    expect(read({}).retention).toEqual({ rawMs: 48 * 3_600_000, rollupMs: 30 * 86_400_000 })
+  })
+
+  it('come from the environment or the file', () => {
+    expect(read({ DRIFTLINE_CORS_ORIGINS: 'https://a.example, https://b.example:8443' }).corsOrigins).toEqual([
+      'https://a.example',
+      'https://b.example:8443',
+    ])
+    expect(read({}, { tls: { cert_file: 'a', key_file: 'b' }, trust_proxy: true })).toMatchObject({
+      tls: { certFile: 'a', keyFile: 'b' },
+      trustProxy: true,
+    })
+  })
+
+  it('are refused with their names', () => {
+    expect(() => read({ DRIFTLINE_TLS_CERT_FILE: 'a' })).toThrow(/^tls: cert_file and key_file go together/)
+    expect(() => read({ DRIFTLINE_CORS_ORIGINS: 'https://a.example/path', DRIFTLINE_HTTP_PORT: '99999' })).toThrow(
+      AppError,
+    )
+    expect(() => read({ DRIFTLINE_CORS_ORIGINS: 'https://a.example/path', DRIFTLINE_HTTP_PORT: '99999' })).toThrow(
+      /DRIFTLINE_HTTP_PORT[\s\S]*DRIFTLINE_CORS_ORIGINS|DRIFTLINE_CORS_ORIGINS[\s\S]*DRIFTLINE_HTTP_PORT/,
+    )
+  })
+})

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { routePermissions } from './access/route-permissions.ts'
+import { eventually } from './testing/eventually.ts'
+import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
+import { deadLetterRecord, idOf, kpiRecord, sampleRecord, seriesRecord, snapshotRecord } from './testing/records.ts'
+
+interface Operation {
+  operationId: string
+  security: unknown[]
+  responses: Record<string, { content?: Record<string, { schema: Record<string, unknown> }> }>
+}
+interface Document {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, unknown> }
+}
+
+const NGINX = 'os:web-1:nginx'
+const now = Date.now()
+
+let kit: GatewayKit
+let document: Document
+
+/** A request that succeeds, for every route; `:user` and `:key` stand for ids that exist. */
+const requests: Record<string, { path?: string; body?: unknown; token?: null }> = {
+  'POST /api/v1/sessions': { body: { username: 'admin', password: 'correct horse battery' }, token: null },
+  'POST /api/v1/sessions/current/password': {
+    body: { currentPassword: 'correct horse battery', newPassword: 'correct horse battery' },
+  },
+  'POST /api/v1/users': { body: { username: 'sam', password: 'a long password', role: 'viewer' } },
+  'PATCH /api/v1/users/{id}': { body: { role: 'operator' } },
+  'POST /api/v1/api-keys': { body: { name: 'ci', role: 'ingest' } },
+  'PATCH /api/v1/processes/{id}': { body: { category: 'Web', tags: ['x'] } },
+  'GET /api/v1/hosts/{host}/frames': { path: `/api/v1/hosts/web-1/frames?from=${now - 4000}&to=${now}` },
+  'GET /api/v1/query': { path: `/api/v1/query?process=${NGINX}&metric=process.cpu.usage` },
+}
+
+beforeAll(async () => {
+  kit = await startGatewayKit()
+  const cpu = { process: NGINX, metric: 'process.cpu.usage', unit: '{cpu}' }
+  const frame = snapshotRecord(
+    { started: [{ pid: 10, startMs: now - 5000, group: NGINX }], values: [{ pid: 10 }] },
+    { timeMs: now - 5000, keyFrame: true },
+  )
+  const records = [
+    seriesRecord([cpu]),
+    frame,
+    snapshotRecord({ values: [{ pid: 10, cpu: 0.5 }] }, { timeMs: now - 3000 }),
+    kpiRecord(now - 3000, { [NGINX]: { cpuCores: 0.5, cpuShare: 0.25 }, 'host:web-1': { cpuShare: 0.1 } }),
+    sampleRecord([[idOf(cpu), now - 3000, 0.5]]),
+  ]
+  await kit.keep(...records, deadLetterRecord(now, 'odd'))
+  await kit.restart()
+  await kit.publish(...records)
+  await eventually(
+    () => kit.request('/api/v1/sources'),
+    ({ body }) => expect(body.items).not.toEqual([]),
+  )
+  document = (await kit.request('/api/v1/openapi.json', { token: null })).body
+})
+afterAll(() => kit?.end())
+
+describe('the OpenAPI document', () => {
+  it('has every route that is served, and no other', () => {
+    const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect(document.openapi).toBe('3.1.0')
+    expect(described.sort()).toEqual(Object.keys(routePermissions).sort())
+  })
+
+  it('names each operation once', () => {
+    const ids = Object.values(document.paths).flatMap((each) => Object.values(each).map((one) => one.operationId))
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  it('refers only to what it has', () => {
+    const text = JSON.stringify(document)
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      expect(document.components.schemas).toHaveProperty(name ?? '')
+    }
+  })
+})
+
+describe('real answers', () => {
+  /** Accounts that routes with an id work on: removed ones are made for it. */
+  async function pathFor(key: string): Promise<string> {
+    const path = key.split(' ')[1] ?? ''
+    if (path === '/api/v1/users/{id}') {
+      const body = { username: `u${Date.now()}`, password: 'a long password', role: 'viewer' }
+      return `/api/v1/users/${(await kit.request('/api/v1/users', { method: 'POST', body })).body.id}`
+    }
+    if (path === '/api/v1/api-keys/{id}') {
+      const body = { name: 'x', role: 'viewer' }
+      return `/api/v1/api-keys/${(await kit.request('/api/v1/api-keys', { method: 'POST', body })).body.id}`
+    }
+    return path.replace('{id}', NGINX).replace('{host}', 'web-1')
+  }
+
+  const keys = Object.keys(routePermissions).filter((key) => key !== 'DELETE /api/v1/sessions')
+  it.each([...keys, 'DELETE /api/v1/sessions'])('%s is as described', async (key) => {
+    const [method = '', template = ''] = key.split(' ')
+    const given = requests[key]
+    const answer = await kit.request(given?.path ?? (await pathFor(key)), {
+      method,
+      ...(given?.body === undefined ? {} : { body: given.body }),
+      ...(given?.token === undefined ? {} : { token: given.token }),
+    })
+    const described = document.paths[template]?.[method.toLowerCase()]?.responses[String(answer.status)]
+    expect(answer.status, answer.text).toBeLessThan(300)
+    expect(described, `${key} does not describe ${answer.status}`).toBeDefined()
+    if (answer.status === 204) expect(answer.text).toBe('')
+    else expectToFit(answer.body, described?.content?.['application/json']?.schema ?? {})
+  })
+
+  it('that refuse are as described, too', async () => {
+    const schema = { $ref: '#/components/schemas/Problem' }
+    expectToFit((await kit.request('/api/v1/processes?limit=0')).body, schema)
+    expectToFit((await kit.request('/api/v1/users', { token: kit.access.viewer })).body, schema)
+  })
+})
+
+/** Holds a body to a schema of the document itself, not to the one in the code that made it. */
+function expectToFit(body: unknown, schema: Record<string, unknown>): void {
+  const whole = JSON.parse(
+    JSON.stringify({ ...schema, $defs: document.components.schemas }).replaceAll('#/components/schemas/', '#/$defs/'),
+  )
+  const parsed = z.fromJSONSchema(closed(whole)).safeParse(body)
+  expect(parsed.error?.issues ?? []).toEqual([])
+}
+
+/** Objects with named fields must have no others: a field that the document does not know is a lie by omission. */
+function closed(node: unknown): Parameters<typeof z.fromJSONSchema>[0] {
+  return JSON.parse(JSON.stringify(node), (_, value: Record<string, unknown> | null) => {
+    const named = value?.['type'] === 'object' && value['properties'] !== undefined
+    return named ? { additionalProperties: false, ...value } : value
+  }) as Parameters<typeof z.fromJSONSchema>[0]
+}
