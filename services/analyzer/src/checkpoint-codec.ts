@@ -1,6 +1,6 @@
 import { deserialize, serialize } from 'node:v8'
 import type { RepeatFilterSnapshot } from '@driftline/platform/bus/repeat-filter'
-import type { PartitionState } from './model/state.ts'
+import type { PartitionState, SeriesState } from './model/state.ts'
 
 /** What is needed to go on from a moment as if nothing had happened. */
 export interface PartitionMoment {
@@ -14,8 +14,24 @@ export interface PartitionMoment {
 const VERSION = 1
 
 /** The structured clone that Node.js has built in: it keeps maps and typed arrays as they are. */
-export function encodeMoment(moment: PartitionMoment): Uint8Array {
-  return serialize({ version: VERSION, ...moment })
+export function encodeMoment({ state, ...rest }: PartitionMoment): Uint8Array {
+  return serialize({ version: VERSION, ...rest, state: { ...state, series: withoutSpareRoom(state.series) } })
+}
+
+/** A view of a part of an array would be stored with the whole memory behind it, so the parts are copies. */
+function withoutSpareRoom(series: SeriesState): SeriesState {
+  const { size, low, high, column, slot, host, process, names } = series
+  const cut = <T extends { slice(start: number, end: number): T }>(array: T): T => array.slice(0, size)
+  return {
+    size,
+    low: cut(low),
+    high: cut(high),
+    column: cut(column),
+    slot: cut(slot),
+    host: cut(host),
+    process: cut(process),
+    names,
+  }
 }
 
 /** Null for the checkpoint of another version. Only ever reads what this program has written itself. */

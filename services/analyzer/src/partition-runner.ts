@@ -50,7 +50,7 @@ interface Runner {
   readonly outbox: OutgoingRecord[]
   /** Positions of the last stored checkpoint. */
   saved: ReadonlyMap<string, number>
-  checkpointedAtMs: number
+  checkpointDueMs: number
   flushing: Promise<void>
   closed: boolean
 }
@@ -74,7 +74,7 @@ export async function openPartitionRunner(
     repeats,
     outbox: [],
     saved: positions,
-    checkpointedAtMs: deps.clock.nowMs(),
+    checkpointDueMs: deps.clock.nowMs() + config.checkpointMs,
     flushing: Promise.resolve(),
     closed: false,
   }
@@ -124,8 +124,7 @@ async function handle(runner: Runner, batch: RecordBatch): Promise<number> {
   drain(runner)
   runner.merge.keepWaiting()
   await flush(runner)
-  const nowMs = runner.deps.clock.nowMs()
-  if (nowMs - runner.checkpointedAtMs >= runner.config.checkpointMs) await checkpoint(runner)
+  if (runner.deps.clock.nowMs() >= runner.checkpointDueMs) await checkpoint(runner)
   return runner.saved.get(batch.topic) ?? first
 }
 
@@ -188,7 +187,7 @@ function flush(runner: Runner): Promise<void> {
 async function checkpoint(runner: Runner): Promise<void> {
   const { deps, number, merge, outbox } = runner
   if (outbox.length > 0) return
-  runner.checkpointedAtMs = deps.clock.nowMs()
+  const beganAtMs = deps.clock.nowMs()
   const positions = merge.positions()
   const bytes = encodeMoment({ positions, repeats: runner.repeats.snapshot(), state: runner.partition.state })
   deps.metrics.checkpointBytes.set({ partition: String(number) }, bytes.length)
@@ -200,4 +199,7 @@ async function checkpoint(runner: Runner): Promise<void> {
     deps.metrics.checkpointFailures.inc()
     deps.logger.warn({ error, partition: number }, 'could not store a checkpoint')
   }
+  // Large states are stored less often, so that storing never takes more than a twentieth of the time.
+  const endedAtMs = deps.clock.nowMs()
+  runner.checkpointDueMs = endedAtMs + Math.max(runner.config.checkpointMs, 20 * (endedAtMs - beganAtMs))
 }

@@ -1,11 +1,14 @@
 import { deserialize, serialize } from 'node:v8'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { defaultStepConfig } from './config.ts'
 import { kpiRecord } from './kpi-record.ts'
 import { createPartitionState, type PartitionState } from './model/state.ts'
 import { type AnalyzerEvent, openPartition, step } from './step.ts'
 import { hostEvents, tick } from './testing/events.ts'
+
+// Machines that run much else at once are slow, and hundreds of runs add up.
+vi.setConfig({ testTimeout: 60_000 })
 
 type HostEvents = ReturnType<typeof hostEvents>
 

@@ -2,7 +2,15 @@ import type { SampleColumns, Series } from '@driftline/proto'
 import type { StepConfig } from './config.ts'
 import { closeBucket, type KpiRows } from './model/close.ts'
 import { applyFrame, type Frame } from './model/process-table.ts'
-import { createSeriesIndex, defineSeries, type SeriesIndex, slotOfSeries, takeSlot } from './model/series-index.ts'
+import {
+  belongsTo,
+  createSeriesIndex,
+  defineSeries,
+  detachSeries,
+  type SeriesIndex,
+  slotOfSeries,
+  takeSlot,
+} from './model/series-index.ts'
 import {
   addToBucket,
   type Bucket,
@@ -97,7 +105,7 @@ function forgetSilentHost(state: PartitionState, index: SeriesIndex, nowMs: numb
   for (const host of state.hosts.values()) if (silent === null || lastMs(host) < lastMs(silent)) silent = host
   if (silent === null || nowMs - lastMs(silent) < HOST_SILENT_MS) return false
   state.hosts.delete(silent.key)
-  for (let i = 0; i < index.state.size; i++) if (index.state.host[i] === silent.key) index.state.slot[i] = -1
+  detachSeries(index, silent.key, null)
   return true
 }
 
@@ -114,11 +122,15 @@ function applySeries(
   const still = waiting.samples.splice(0).filter((sample) => {
     const at = partition.index.table.get(sample.low, sample.high)
     if (at === -1) return true
-    const host = partition.state.hosts.get(partition.index.state.host[at]!)
+    const host = hostOfSeries(partition, at)
     if (host !== undefined) applySample(config, partition, host, at, sample.timeMs, sample.value, outcome)
     return false
   })
   waiting.samples.push(...still)
+}
+
+function hostOfSeries({ state, index }: Partition, at: number): HostState | undefined {
+  return state.hosts.get(index.state.names[index.state.host[at]!] ?? '')
 }
 
 function applySamples(
@@ -155,7 +167,7 @@ function applySample(
   const { state } = partition.index
   const columnIndex = state.column[at]!
   // A series feeds its own host only, whoever sends it.
-  if (columnIndex === -1 || state.host[at] !== host.key || !Number.isFinite(value)) return
+  if (columnIndex === -1 || !belongsTo(partition.index, at, host.key) || !Number.isFinite(value)) return
   const bucket = bucketAt(config, host, timeMs, outcome)
   if (bucket === null) outcome.lateSamples += 1
   else {

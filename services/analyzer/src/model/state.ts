@@ -15,9 +15,10 @@ export interface SeriesState {
   column: Int8Array
   /** Slot of the process in its host; -1 while it has none. */
   slot: Int32Array
-  /** Routing key of the host, and process id. */
-  host: string[]
-  process: string[]
+  /** Routing key of the host, and process id, as indexes into `names`; -1 for series that feed no KPI. */
+  host: Int32Array
+  process: Int32Array
+  readonly names: string[]
 }
 
 /** Samples whose series is not yet defined: definitions come on another topic and may come a moment later. */
@@ -119,8 +120,9 @@ export function createPartitionState(): PartitionState {
       high: new Uint32Array(INITIAL_SERIES),
       column: new Int8Array(INITIAL_SERIES),
       slot: new Int32Array(INITIAL_SERIES),
-      host: [],
-      process: [],
+      host: new Int32Array(INITIAL_SERIES),
+      process: new Int32Array(INITIAL_SERIES),
+      names: [],
     },
     waiting: { samples: [] },
   }

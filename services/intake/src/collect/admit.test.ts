@@ -281,7 +281,7 @@ test('whatever bytes come, the answer is a verdict', () => {
     }),
     { numRuns: 500 },
   )
-})
+}, 60_000)
 
 function twice<T extends object>(columns: T): T {
   return Object.fromEntries(Object.entries(columns).map(([name, [value]]) => [name, [value, value]])) as T
