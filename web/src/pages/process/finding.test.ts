@@ -63,7 +63,11 @@ it.each([
     'web-1 uses 46.4 % of its CPUs and 44 MiB, steady over the last hour.',
   ],
   ['silence', { lastSeenMs: now - 12 * 60_000 }, 'nginx was last heard 12 min ago.'],
-  ['no instance', { instances: 0 }, 'No instance of nginx is running.'],
+  [
+    'no instance',
+    { instances: 0, lastSeenMs: now - 180_000 },
+    'No instance of nginx is running; the last was heard 3 min ago.',
+  ],
   ['nothing at all', { cpu: null, memory: null, lastSeenMs: null }, 'Nothing was heard of nginx in this time.'],
   [
     'too few points for a trend',

@@ -76,17 +76,19 @@ const short = (quantity: Quantity | null): string => plain(quantity).replace(/^(
 /** The page's finding in one sentence, from nothing but the values that it shows. */
 export function findingOf(input: FindingInput): Phrase[] {
   const { name, isHost } = input
-  if (input.lastSeenMs !== null && input.atMs - input.lastSeenMs > silentMs) {
+  const heard = input.lastSeenMs === null ? null : format.ago(input.lastSeenMs, input.atMs)
+  if (!isHost && input.instances === 0) {
     return [
-      { text: `${name} was last heard ` },
-      { text: `${format.ago(input.lastSeenMs, input.atMs)}`, strong: true },
-      { text: '.' },
+      { text: `No instance of ${name} is running`, strong: true },
+      { text: heard ? `; the last was heard ${heard}.` : '.' },
     ]
+  }
+  if (input.lastSeenMs !== null && input.atMs - input.lastSeenMs > silentMs) {
+    return [{ text: `${name} was last heard ` }, { text: `${heard}`, strong: true }, { text: '.' }]
   }
   const cpu = last(input.cpu)
   const memory = last(input.memory)
   if (cpu === null && memory === null) return [{ text: `Nothing was heard of ${name} in this time.` }]
-  if (!isHost && input.instances === 0) return [{ text: `No instance of ${name} is running.`, strong: true }]
   const phrases: Phrase[] = [{ text: `${name} uses ` }]
   if (cpu !== null) {
     const used = isHost
