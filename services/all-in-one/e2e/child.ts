@@ -25,7 +25,7 @@ export function runService(name: string, env: Record<string, string>, cwd: strin
   return observe(name, child)
 }
 
-function observe(name: string, child: ChildProcess): RunningChild {
+export function observe(name: string, child: ChildProcess): RunningChild {
   let output = ''
   const listeners = new Set<() => void>()
   const collect = (chunk: Buffer): void => {
