@@ -186,7 +186,8 @@ function writeIntegers(
   const mark = writer.open(field)
   for (let at = 0; at < count; at++) {
     const value = column[slots[at]!]!
-    writer.varint(value > 0 ? value : 0)
+    const isKnown = value >= 0
+    writer.varint(isKnown ? value : 0)
   }
   writer.close(mark)
 }

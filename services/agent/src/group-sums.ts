@@ -1,4 +1,4 @@
-import { groupMetrics } from '@driftline/proto'
+import { groupMetrics } from '@driftline/proto/metrics'
 import type { SampleColumns } from './samples.ts'
 import type { SeriesBook } from './series.ts'
 import type { Columns, InstanceTable } from './table.ts'

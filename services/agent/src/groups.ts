@@ -36,6 +36,11 @@ function programOf(identity: RawIdentity): string {
   return interpreterOf(executable) === null ? executable : titleOf(executable, identity.args)
 }
 
+/** Multi-call binaries, and executables in memory whose file name is random. */
+const MANY_NAMES = /^(busybox|toybox|coreutils|memfd:)/
+/** A script that came through a descriptor has a number for a name. */
+const DESCRIPTOR = /^\/(dev|proc\/[^/]+)\/fd\/\d+$/
+
 /**
  * Base name of the executable. Multi-call binaries (busybox) are told apart by what they were called as. Without the
  * right to read the link, the first argument completes the kernel's short name if it begins with it.
@@ -43,7 +48,7 @@ function programOf(identity: RawIdentity): string {
 export function executableName(identity: Pick<RawIdentity, 'name' | 'args' | 'executable'>): string {
   const called = baseName((identity.args[0] ?? '').replace(/^-/, ''))
   const file = baseName(identity.executable.replace(/ \(deleted\)$/, ''))
-  if (file !== '' && !/^(busybox|toybox|coreutils)/.test(file)) return file
+  if (file !== '' && !MANY_NAMES.test(file)) return file
   if (file !== '') return called || file
   return called.startsWith(identity.name) && /^[\w.+@-]+$/.test(called) ? called : identity.name
 }
@@ -122,7 +127,8 @@ function scriptOf(executable: string, args: readonly string[]): string {
     if (arg === '--') return baseName(args[at + 1] ?? '')
     if (kind.valued.has(arg)) at++
     else if (arg === '-' || arg === '') return ''
-    else if (!arg.startsWith('-') && !arg.startsWith('+') && !kind.verbs.has(arg)) return baseName(arg)
+    else if (!arg.startsWith('-') && !arg.startsWith('+') && !kind.verbs.has(arg))
+      return DESCRIPTOR.test(arg) ? '' : baseName(arg)
   }
   return ''
 }

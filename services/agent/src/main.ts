@@ -6,6 +6,7 @@ import { AppError } from '@driftline/platform/errors'
 import { runProcess } from '@driftline/platform/lifecycle'
 import { createLogger } from '@driftline/platform/logger'
 import type { AgentConfig } from './config.ts'
+import { printOnce } from './once.ts'
 import { createAgent } from './service.ts'
 
 const STOP_DEADLINE_MS = 10_000
@@ -41,7 +42,6 @@ async function main(args: readonly string[]): Promise<void> {
   const config = configFromChild()
   if (config === null) return
   if (command === '--once') {
-    const { printOnce } = await import('./once.ts')
     return printOnce(config, process.stdout)
   }
   const logger = createLogger(config.logLevel)

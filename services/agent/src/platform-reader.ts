@@ -1,6 +1,7 @@
 import type { Clock } from '@driftline/platform/clock'
 import type { AgentConfig } from './config.ts'
 import { createLinuxReader } from './linux/reader.ts'
+import { createPortableReader } from './portable/reader.ts'
 import type { Describe } from './privacy.ts'
 import type { ProcessReader } from './reader.ts'
 
@@ -10,7 +11,7 @@ export interface ReaderDeps {
   readonly bootTimeMs: number | null
 }
 
-/** The reader for this platform. The portable one is loaded only where it is used: it is large. */
+/** The reader for this platform, or the one that the settings name. */
 export async function createReader(
   config: Pick<AgentConfig, 'reader' | 'procRoot' | 'hostRoot'>,
   { describe, clock, bootTimeMs }: ReaderDeps,
@@ -19,6 +20,5 @@ export async function createReader(
     const { procRoot, hostRoot } = config
     return createLinuxReader({ procRoot, hostRoot, bootTimeMs }, { describe, clock })
   }
-  const { createPortableReader } = await import('./portable/reader.ts')
   return createPortableReader({ describe })
 }

@@ -1,4 +1,4 @@
-import type { Metric } from '@driftline/proto'
+import type { Metric } from '@driftline/proto/metrics'
 import type { InstanceTable } from './table.ts'
 
 /** What does not change while the host runs; as `HostDescription` of the wire. */

@@ -1,6 +1,7 @@
 import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
-import { agentMetrics, processId } from '@driftline/proto'
+import { processId } from '@driftline/proto/ids'
+import { agentMetrics } from '@driftline/proto/metrics'
 import { createBatchBuilder } from './batches.ts'
 import { createFrameBuilder } from './frames.ts'
 import { createGroupSums } from './group-sums.ts'

@@ -1,4 +1,5 @@
-import { canonicalAttributes, type Metric, seriesId } from '@driftline/proto'
+import { canonicalAttributes, seriesId } from '@driftline/proto/ids'
+import type { Metric } from '@driftline/proto/metrics'
 import { createWireWriter, type WireWriter } from './wire.ts'
 
 /** All series that this agent has named, by a small number; ids are hashes, so the same after a restart. */

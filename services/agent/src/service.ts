@@ -1,7 +1,7 @@
 import type { Clock } from '@driftline/platform/clock'
 import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
-import { processId } from '@driftline/proto'
+import { processId } from '@driftline/proto/ids'
 import type { AgentConfig } from './config.ts'
 import { type Installation, takeInstallation } from './installation.ts'
 import { createReader } from './platform-reader.ts'

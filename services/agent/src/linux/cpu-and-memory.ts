@@ -1,4 +1,4 @@
-import { hostMetrics } from '@driftline/proto'
+import { hostMetrics } from '@driftline/proto/metrics'
 import type { HostSink } from '../reader.ts'
 import { createHostFile } from './host-files.ts'
 import type { Limits } from './limits.ts'

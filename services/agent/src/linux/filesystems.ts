@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { hostMetrics } from '@driftline/proto'
+import { hostMetrics } from '@driftline/proto/metrics'
 import type { HostPart } from './cpu-and-memory.ts'
 import { createHostFile } from './host-files.ts'
 

@@ -6,7 +6,7 @@ import { parseProcessIo } from './stat-parser.ts'
 /** Scans after its last movement for which a counter is still read every time. */
 const ACTIVE_SCANS = 10
 /** Counters at rest are looked at every so many scans, in turns. */
-const REST_SCANS = 5
+const REST_SCANS = 10
 
 export interface IoVisit {
   readonly pid: number

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { hostMetrics } from '@driftline/proto'
+import { hostMetrics } from '@driftline/proto/metrics'
 import type { HostPart } from './cpu-and-memory.ts'
 import { createHostFile } from './host-files.ts'
 

@@ -153,7 +153,10 @@ export function createProcessScan(procRoot: string, deps: ProcessScanDeps): Proc
 
   const visit = (table: InstanceTable, pid: number): void => {
     const slot = table.slotOf(pid)
-    if (slot < 0) return discover(table, pid)
+    if (slot < 0) {
+      discover(table, pid)
+      return
+    }
     const length = readStat(slot, pid)
     const sameInstance =
       length > 0 && parseProcessStat(files.buffer, length, stat) && stat.startTicks === memory.startTicks[slot]

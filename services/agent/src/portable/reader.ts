@@ -1,14 +1,17 @@
 import { arch, cpus, loadavg, release, totalmem, uptime } from 'node:os'
-import { hostMetrics } from '@driftline/proto'
-import systeminformation, { type Systeminformation } from 'systeminformation'
+import { hostMetrics } from '@driftline/proto/metrics'
+import type { Systeminformation } from 'systeminformation'
 import type { Describe } from '../privacy.ts'
 import type { HostFacts, HostSink, ProcessReader } from '../reader.ts'
 import { End, type InstanceTable, State } from '../table.ts'
 import { splitCommand } from './split-command.ts'
 
+type Library = typeof import('systeminformation')
 type Process = Systeminformation.ProcessesProcessData
 
 const KIB = 1024
+/** The library gives CPU time as percent of all CPUs, but what `ps` says where it asks that: percent of one. */
+const CPU_OF_ALL = process.platform === 'linux' || process.platform === 'win32'
 /** The library measures disks and file systems slowly: every so many seconds is enough. */
 const SLOW_SECONDS = 10
 /** Local file systems of macOS and Windows as well as of Linux. */
@@ -18,16 +21,20 @@ const REAL = /^(apfs|hfs|ntfs|refs|exfat|fat32|vfat|ext[234]|xfs|btrfs|zfs)$/i
  * Reads processes through `systeminformation`, for systems without `/proc`. It starts programs of the system for each
  * scan, which costs a hundred times what reading `/proc` does; bytes per process and open files are not to be had.
  */
-export function createPortableReader({ describe }: { describe: Describe }): ProcessReader {
+export async function createPortableReader({ describe }: { describe: Describe }): Promise<ProcessReader> {
+  // Large, and of no use where `/proc` is: loaded here only.
+  const { default: systeminformation } = await import('systeminformation')
   let seen = new Map<number, string>()
   let slow: Slow = { filesystems: [] }
   let slowAt = Number.NEGATIVE_INFINITY
   let count = 0
 
   return {
-    facts: readFacts,
+    facts: () => readFacts(systeminformation),
     scanProcesses: async (table) => {
-      const { list } = await systeminformation.processes()
+      const { list: all } = await systeminformation.processes()
+      // Pid 0 is Windows' idle process: time that nobody used.
+      const list = all.filter((each) => each.pid > 0)
       count = list.length
       const now = new Map<number, string>()
       for (const each of list) {
@@ -40,10 +47,10 @@ export function createPortableReader({ describe }: { describe: Describe }): Proc
     scanHost: async (host) => {
       if (performance.now() - slowAt > SLOW_SECONDS * 1000) {
         slowAt = performance.now()
-        slow = await readSlow()
+        slow = await readSlow(systeminformation)
       }
-      await readCpuAndMemory(host)
-      await readTraffic(host)
+      await readCpuAndMemory(systeminformation, host)
+      await readTraffic(systeminformation, host)
       writeFilesystems(host, slow)
       host.set(host.series(hostMetrics.processes), count)
     },
@@ -51,7 +58,7 @@ export function createPortableReader({ describe }: { describe: Describe }): Proc
   }
 }
 
-async function readFacts(): Promise<HostFacts> {
+async function readFacts(systeminformation: Library): Promise<HostFacts> {
   const { distro, release: version } = await systeminformation.osInfo()
   return {
     osName: distro,
@@ -79,7 +86,7 @@ function visit(table: InstanceTable, describe: Describe, each: Process, known: s
   const columns = table.columns()
   columns.parentPid[slot] = each.parentPid
   columns.state[slot] = stateOf(each.state)
-  columns.cpuCores[slot] = (each.cpu / 100) * cpus().length
+  columns.cpuCores[slot] = (each.cpu / 100) * (CPU_OF_ALL ? cpus().length : 1)
   columns.residentBytes[slot] = each.memRss * KIB
   columns.virtualBytes[slot] = each.memVsz * KIB
   columns.threads[slot] = 0
@@ -128,12 +135,12 @@ interface Slow {
   readonly filesystems: readonly Systeminformation.FsSizeData[]
 }
 
-async function readSlow(): Promise<Slow> {
+async function readSlow(systeminformation: Library): Promise<Slow> {
   const all = await systeminformation.fsSize()
   return { filesystems: all.filter((each) => REAL.test(each.type)) }
 }
 
-async function readCpuAndMemory(host: HostSink): Promise<void> {
+async function readCpuAndMemory(systeminformation: Library, host: HostSink): Promise<void> {
   const load = await systeminformation.currentLoad()
   host.set(host.series(hostMetrics.cpu), load.currentLoad / 100)
   const modes = {
@@ -157,7 +164,7 @@ async function readCpuAndMemory(host: HostSink): Promise<void> {
   }
 }
 
-async function readTraffic(host: HostSink): Promise<void> {
+async function readTraffic(systeminformation: Library, host: HostSink): Promise<void> {
   const total = { receive: 0, transmit: 0 }
   for (const each of await systeminformation.networkStats('*')) {
     if (/^lo\d*$|loopback/i.test(each.iface) || each.rx_sec === null || each.tx_sec === null) continue

@@ -1,0 +1,2 @@
+// Stands in for @grpc/proto-loader in the bundle: the agent defines its messages itself.
+module.exports = {}
