@@ -118,6 +118,25 @@ describeWithServer('kafka', 'the bus on Kafka, with a broker that fails', (share
     await bus.stop()
   })
 
+  it('stops in time while the broker is away', async () => {
+    const bus = create()
+    await bus.start()
+    const group = await collect(bus, { group: 'stopping', topics: [narrow] })
+    await bus.tail({ topics: [narrow], handle: () => {} })
+    await bus.publish([textRecord(narrow, 'a')])
+    await until(
+      () => group.texts().length,
+      (count) => count > 0,
+    )
+    await kafka.kill()
+    const refused = expect(bus.publish([textRecord(narrow, 'b')])).rejects.toMatchObject({ code: 'bus_unavailable' })
+    const startedMs = performance.now()
+    await bus.stop()
+    expect(performance.now() - startedMs).toBeLessThan(9000)
+    await refused
+    await kafka.start()
+  })
+
   it('says at start that no broker answers, after trying for a while', async () => {
     const bus = create({ brokers: ['127.0.0.1:1'], connectTimeoutMs: 100 })
     await expect(bus.start()).rejects.toMatchObject({ code: 'bus_unavailable', retryable: true })

@@ -15,7 +15,7 @@ export interface KafkaConnection {
 
 const KEEP_ALIVE_MS = 60_000
 /** kafkajs retries a request this often by itself, about 3 s in all, before the failure is ours. */
-const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 }
+export const kafkaRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 }
 
 export function createClient(connection: KafkaConnection, logger: Logger): Kafka {
   const { brokers, clientId, ssl, sasl } = connection
@@ -27,7 +27,7 @@ export function createClient(connection: KafkaConnection, logger: Logger): Kafka
     socketFactory: connectWithoutDelay,
     connectionTimeout: 3000,
     requestTimeout: 30_000,
-    retry: RETRY,
+    retry: kafkaRetry,
     logLevel: logLevel.INFO,
     logCreator: () => (entry) => {
       const { message, timestamp: _timestamp, ...fields } = entry.log

@@ -1,18 +1,11 @@
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import { AppError } from '../../errors.ts'
+import type { EachBatchPayload, Kafka } from 'kafkajs'
 import type { Logger } from '../../logger.ts'
 import { createBackoff } from '../backoff.ts'
 import type { BusRecord, RecordBatch, SubscribeOptions, Subscription } from '../bus.ts'
-import { maxRecordBytes } from '../bus-topic.ts'
 import { translateKafkaError } from './client.ts'
+import { type ConsumerDeps, createConsumer, heartbeatMs } from './consumer.ts'
 import { createOwnership, type Session } from './ownership.ts'
 import { chunksOf, toRecord } from './records.ts'
-
-export interface ConsumerDeps {
-  readonly logger: Logger
-  /** Kafka will not run this consumer again: the process must end. */
-  readonly onFatal: (error: Error) => void
-}
 
 export interface GroupDeps extends ConsumerDeps {
   readonly topicPrefix: string
@@ -20,24 +13,8 @@ export interface GroupDeps extends ConsumerDeps {
   readonly onFailed: (group: string) => void
 }
 
-/** A member that says nothing for so long is dead, and its partitions go to others. */
-const SESSION_TIMEOUT_MS = 10_000
-const HEARTBEAT_MS = 500
-/** A fetch without new records is answered after this; with some, at once. Stopping waits for it. */
-const FETCH_WAIT_MS = 100
 const PARTITIONS_AT_ONCE = 8
 const COMMIT_ATTEMPTS = 5
-
-/** Settings that every consumer of ours shares. */
-export const consumerSettings = {
-  allowAutoTopicCreation: false,
-  sessionTimeout: SESSION_TIMEOUT_MS,
-  heartbeatInterval: HEARTBEAT_MS,
-  minBytes: 1,
-  maxWaitTimeInMs: FETCH_WAIT_MS,
-  maxBytesPerPartition: 2 * maxRecordBytes,
-  maxBytes: 8 * maxRecordBytes,
-} as const
 
 /**
  * Consumes as a member of a group. kafkajs never commits by itself: the offset that the handler answers is committed
@@ -46,17 +23,17 @@ export const consumerSettings = {
 export async function subscribeGroup(kafka: Kafka, options: SubscribeOptions, deps: GroupDeps): Promise<Subscription> {
   const { topicPrefix } = deps
   const logger = deps.logger.child({ group: options.group })
-  const consumer = kafka.consumer({ ...consumerSettings, groupId: topicPrefix + options.group })
-  const ownership = createOwnership(options, logger, () => deps.onFailed(options.group))
   const stopping = new AbortController()
+  const consumer = createConsumer(kafka, topicPrefix + options.group, stopping.signal, { ...deps, logger })
+  const ownership = createOwnership(options, logger, () => deps.onFailed(options.group))
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    if (stopping.signal.aborted) return
     ownership.assign(
       Object.entries(payload.memberAssignment).flatMap(([name, partitions]) =>
         partitions.map((partition) => ({ topic: name.slice(topicPrefix.length), partition })),
       ),
     )
   })
-  reportCrash(consumer, deps)
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: options.topics.map((topic) => topicPrefix + topic), fromBeginning: true })
@@ -71,6 +48,7 @@ export async function subscribeGroup(kafka: Kafka, options: SubscribeOptions, de
       },
     })
   } catch (error) {
+    stopping.abort()
     await consumer.disconnect().catch(() => {})
     throw translateKafkaError(error, `could not join group ${options.group}`)
   }
@@ -175,7 +153,7 @@ function startPulse(heartbeat: () => Promise<void>): Pulse {
     heartbeat().catch((error: unknown) => {
       lost = error
     })
-  }, HEARTBEAT_MS)
+  }, heartbeatMs)
   return {
     isLost: () => lost !== undefined,
     throwIfLost() {
@@ -183,19 +161,6 @@ function startPulse(heartbeat: () => Promise<void>): Pulse {
     },
     stop: () => clearInterval(timer),
   }
-}
-
-/** kafkajs restarts a consumer after most failures. When it does not, going on would look alive and read nothing. */
-export function reportCrash(consumer: Consumer, { logger, onFatal }: ConsumerDeps): void {
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    const { error, groupId, restart } = payload
-    if (restart) {
-      logger.warn({ error, groupId }, 'a Kafka consumer failed and is started again')
-      return
-    }
-    logger.error({ error, groupId }, 'a Kafka consumer failed for good')
-    onFatal(new AppError('bus_unavailable', `the Kafka consumer of ${groupId} failed for good`, { cause: error }))
-  })
 }
 
 /** The records of a fetched batch from a position on. */

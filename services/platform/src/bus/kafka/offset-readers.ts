@@ -1,7 +1,7 @@
 import type { Admin, Kafka } from 'kafkajs'
 import type { BusRecord, Subscription, TailOptions } from '../bus.ts'
 import { translateKafkaError } from './client.ts'
-import type { ConsumerDeps } from './group-subscription.ts'
+import type { ConsumerDeps } from './consumer.ts'
 import { startSeekingConsumer } from './seeking-consumer.ts'
 
 /** Reading without a group's offsets: tails and ranges. */

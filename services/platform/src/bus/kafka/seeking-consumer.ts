@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Admin, EachBatchPayload, Kafka } from 'kafkajs'
 import type { BusRecord } from '../bus.ts'
 import { translateKafkaError } from './client.ts'
-import { type ConsumerDeps, consumerSettings, recordsFrom, reportCrash } from './group-subscription.ts'
+import { type ConsumerDeps, createConsumer } from './consumer.ts'
+import { recordsFrom } from './group-subscription.ts'
 
 export interface SeekingOptions {
   /** What the group's name begins with. */
@@ -31,7 +32,8 @@ export async function startSeekingConsumer(
 ): Promise<SeekingConsumer> {
   const { topicPrefix, positions: initial } = options
   const groupId = `${topicPrefix}${options.purpose}-${randomUUID()}`
-  const consumer = kafka.consumer({ ...consumerSettings, groupId })
+  const stopping = new AbortController()
+  const consumer = createConsumer(kafka, groupId, stopping.signal, deps)
   const positions = new Map([...initial].map(([topic, offsets]) => [topic, [...offsets]]))
   consumer.on(consumer.events.GROUP_JOIN, () => {
     for (const [topic, offsets] of positions) {
@@ -41,7 +43,6 @@ export async function startSeekingConsumer(
       }
     }
   })
-  reportCrash(consumer, deps)
 
   const onBatch = async (payload: EachBatchPayload): Promise<void> => {
     const topic = payload.batch.topic.slice(topicPrefix.length)
@@ -57,6 +58,7 @@ export async function startSeekingConsumer(
   }
 
   const stop = async (): Promise<void> => {
+    stopping.abort()
     await consumer.stop()
     await consumer.disconnect()
     // The broker forgets an empty group without offsets by itself, only later.
