@@ -40,7 +40,7 @@ export function nearestIndex(series: ChartSeries, time: number): number {
 }
 
 /** A distance between points that means "nothing was heard in between". */
-export function gapMs(series: ChartSeries): number {
+function gapMs(series: ChartSeries): number {
   return series.stepMs * 2.5
 }
 

@@ -6,7 +6,7 @@ import { kindOf } from '../process-id.ts'
 import { useTime } from '../state/time.ts'
 import { type Kpi, type KpiId, kpisOf, type PerformanceAnswer, seriesOfKpi } from './kpis.ts'
 import { createLatest } from './latest.ts'
-import { type ChartSeries, createAppender, nearestIndex, stepFor } from './series.ts'
+import { type ChartSeries, createAppender, stepFor } from './series.ts'
 
 interface Wish {
   readonly id: string
@@ -17,6 +17,8 @@ interface Wish {
   readonly again: boolean
 }
 
+/** A moment is told of by what was heard in so many milliseconds before it: roll-ups have a point a minute. */
+const momentMs = 90_000
 /** By then the server has stored what it sent live before. */
 const storedAfterMs = 8000
 /** Live values that are kept to be put after a history: more than a minute of them. */
@@ -49,11 +51,14 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
 
   async function fetchHistory(wish: Wish, signal: AbortSignal): Promise<void> {
     try {
+      const moment = time.isLive ? null : fetchMoment(wish, signal)
       const answer = await api.get<PerformanceAnswer>(`/processes/${encodeURIComponent(wish.id)}/performance`, {
         query: { from: new Date(wish.from).toISOString(), to: new Date(wish.to).toISOString(), step: `${wish.stepS}s` },
         signal,
       })
+      const shown = await moment
       if (signal.aborted) return
+      if (!time.isLive) latest.value = shown
       const found = new Map<KpiId, ChartSeries>()
       for (const kpi of kpis.value) found.set(kpi.id, seriesOfKpi(answer, kpi))
       series.value = found
@@ -62,7 +67,6 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
       appenders = kpis.value.map((kpi) => ({ kpi, append: createAppender(found.get(kpi.id)!).append }))
       for (const metrics of recent) if (Date.parse(metrics.timestamp) > lastMs) append(metrics)
       fillHole(wish)
-      if (!time.isLive) latest.value = momentOf(answer)
       error.value = null
     } catch (failure) {
       if (signal.aborted) return
@@ -72,14 +76,17 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
     version.value += 1
   }
 
-  /** The metrics at the end of a rewound range; null when nothing was heard around then. */
-  function momentOf(answer: PerformanceAnswer): ProcessMetrics | null {
-    const times = points.map((point) => Date.parse(point.timestamp ?? ''))
-    const index = nearestIndex(
-      { times, values: times, low: null, high: null, stepMs: answer.step * 1000, resolution: 'raw' },
-      time.toMs,
-    )
-    return index < 0 ? null : points[index]!
+  /** The metrics of the moment rewound to, in the source's own grain; null when nothing was heard shortly before it. */
+  async function fetchMoment(wish: Wish, signal: AbortSignal): Promise<ProcessMetrics | null> {
+    const answer = await api.get<PerformanceAnswer>(`/processes/${encodeURIComponent(wish.id)}/performance`, {
+      query: {
+        from: new Date(wish.to - momentMs).toISOString(),
+        to: new Date(wish.to).toISOString(),
+        step: `${intervalS.value}s`,
+      },
+      signal,
+    })
+    return answer.points.findLast((point) => Date.parse(point.timestamp) <= wish.to) ?? null
   }
 
   const history = createLatest<Wish>(fetchHistory)

@@ -22,7 +22,7 @@ export interface ProcessRow {
 }
 
 /** Changed fields of one instance; a new instance carries all of them. */
-export type ProcessUpsert = Partial<ProcessRow> & { readonly pid: number }
+type ProcessUpsert = Partial<ProcessRow> & { readonly pid: number }
 
 export interface ProcessChanges {
   readonly time?: string
