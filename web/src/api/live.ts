@@ -7,17 +7,26 @@ import { createLiveSocket, type LiveFrame, type LiveState } from './live-socket.
 /** A page that nobody sees for this long lets go of the connection. */
 const hiddenGraceMs = 20_000
 const latencySamples = 31
+/** Clocks that differ by less are taken to agree: the way of a frame takes time as well. */
+const skewMs = 2000
 
 /** The state of the one live connection, and how long values take from where they were read to this screen. */
 export const useLiveConnection = defineStore('live', () => {
   const state = ref<LiveState>('idle')
   const retryAtMs = ref<number | null>(null)
   const latencyMs = ref<number | null>(null)
-  /** Server clock minus ours, from the last /status answer; 0 until then. */
+  /** Server clock minus ours, in ms; 0 while they agree within `skewMs`. */
   const clockOffsetMs = ref(0)
   const recent: number[] = []
 
+  function compareClocks(frame: LiveFrame): void {
+    const sent = (frame.snapshot as { generatedAt?: unknown } | undefined)?.generatedAt
+    const offset = typeof sent === 'string' ? Date.parse(sent) - Date.now() : Number.NaN
+    if (Number.isFinite(offset)) clockOffsetMs.value = Math.abs(offset) > skewMs ? offset : 0
+  }
+
   function measure(frame: LiveFrame): void {
+    compareClocks(frame)
     const time = (frame.changes as { time?: unknown } | undefined)?.time
     const readAt = typeof time === 'string' ? Date.parse(time) : Number.NaN
     if (!Number.isFinite(readAt)) return

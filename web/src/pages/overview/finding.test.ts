@@ -12,7 +12,7 @@ const item = (processId: string, status: Status, instances: number, cpuCores = 0
     kind: kindOf(processId),
     name: processId.split(':').at(-1),
     status,
-    metrics: { values: { instances, cpuCores } },
+    metrics: { timestamp: new Date(now - 1000).toISOString(), values: { instances, cpuCores } },
   }) as ProcessItem
 const calm = [item('host:a', 'ok', 3), item('os:a:chrome', 'ok', 38, 1.12), item('os:a:sshd', 'ok', 1)]
 const say = (items: ProcessItem[], more: Partial<Parameters<typeof findingOf>[0]> = {}) => {
@@ -32,6 +32,11 @@ it('says first what is wrong', () => {
   expect(say([...calm, item('host:b', 'silent', 0)])).toBe('1 of 4 processes is silent. Not heard from: b.')
   expect(say([...calm, item('os:b:x', 'critical', 1), item('os:b:y', 'silent', 1)])).toBe(
     '1 of 5 processes is drifting. 1 critical.',
+  )
+})
+it('says when figures have stopped coming', () => {
+  expect(say(calm, { nowMs: now + 42_000 })).toBe(
+    'The newest figures are 43 s old. What is shown is the last that came.',
   )
 })
 it('speaks of the past as past', () => {

@@ -12,12 +12,15 @@ export interface FindingInput {
   readonly items: readonly ProcessItem[]
   /** When data began, in ms since 1970; null while unknown. */
   readonly sinceMs: number | null
+  /** In the server's clock. */
   readonly nowMs: number
   /** The moment shown, or null when live. */
   readonly atMs: number | null
 }
 
 const freshMs = 30 * 60_000
+/** Figures of a second come within two; older than this, something between here and there has stopped. */
+const staleMs = 20_000
 
 const many = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`
 
@@ -35,6 +38,13 @@ export function findingOf(input: FindingInput, format: Format): Finding {
     return {
       say: `${many(total, 'process', 'processes')} were watched at ${format.clock(input.atMs)}.`,
       more: busiest(groups, format, 'was'),
+    }
+
+  const late = staleness(input)
+  if (late !== null)
+    return {
+      say: `The newest figures are ${format.seconds(late / 1000)} old.`,
+      more: 'What is shown is the last that came.',
     }
 
   const critical = input.items.filter((item) => item.status === 'critical').length
@@ -61,6 +71,17 @@ export function findingOf(input: FindingInput, format: Format): Finding {
     say: `All is heard from: ${sum} on ${many(hosts.length, 'host', 'hosts')}.`,
     more: busiest(groups, format, 'is'),
   }
+}
+
+/** How old the newest figures of hosts that are heard from are, where that is too old; ms. */
+function staleness(input: FindingInput): number | null {
+  let newest = Number.NEGATIVE_INFINITY
+  for (const item of input.items) {
+    if (item.kind === 'host' && item.status !== 'silent' && item.metrics)
+      newest = Math.max(newest, Date.parse(item.metrics.timestamp))
+  }
+  const age = input.nowMs - newest
+  return Number.isFinite(age) && age > staleMs ? age : null
 }
 
 function busiest(groups: readonly ProcessItem[], format: Format, verb: string): string {
