@@ -60,8 +60,8 @@ export interface FrameOptions {
   readonly source?: string
 }
 
-/** A process table of a host, as the intake publishes it. */
-export function snapshotRecord(parts: TableParts, options: FrameOptions): TestRecord {
+/** A process table of a host, as the intake publishes it; bytes are taken as an encoded table. */
+export function snapshotRecord(parts: TableParts | Uint8Array, options: FrameOptions): TestRecord {
   const { tenant = 'default', host = 'web-1', timeMs, keyFrame = false, source = `agent-${host}` } = options
   return record(
     topics.snapshots,
@@ -73,7 +73,7 @@ export function snapshotRecord(parts: TableParts, options: FrameOptions): TestRe
       timeMs: BigInt(timeMs),
       keyFrame,
       description: keyFrame ? encodeDescription() : new Uint8Array(),
-      table: encodeTable(parts),
+      table: parts instanceof Uint8Array ? parts : encodeTable(parts),
     },
     {
       tenant,
