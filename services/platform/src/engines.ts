@@ -31,6 +31,12 @@ const brokerList = z
 export const engineSettings = {
   ...analyticsSettings,
   kafkaBrokers: setting('kafka_brokers', brokerList, null, 'Kafka; without it the embedded bus is used'),
+  kafkaTopicPrefix: setting(
+    'kafka_topic_prefix',
+    z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'must be at most 100 letters, digits, dots, dashes and underscores'),
+    '',
+    'In front of the names of topics and groups, for installations that share a cluster',
+  ),
   databaseUrl: setting('database_url', url(/^postgres(ql)?$/), null, 'PostgreSQL; without it SQLite is used'),
   redisUrl: setting('redis_url', url(/^rediss?$/), null, 'Redis; without it hot state is kept in process'),
 }
@@ -89,10 +95,10 @@ export function requireShared(config: EnginesConfig, service: string, names: rea
 
 /** The only place that knows which engine stands behind a port. Nothing starts here. */
 export function createEngines(config: EnginesConfig, client: string, deps: EnginesDeps): Engines {
-  const { dataDir, kafkaBrokers, databaseUrl, redisUrl } = config
+  const { dataDir, kafkaBrokers, kafkaTopicPrefix: topicPrefix, databaseUrl, redisUrl } = config
   const ports = {
     bus: kafkaBrokers
-      ? createKafkaBus({ brokers: kafkaBrokers, clientId: client, topics: deps.topics }, deps)
+      ? createKafkaBus({ brokers: kafkaBrokers, clientId: client, topics: deps.topics, topicPrefix }, deps)
       : createEmbeddedBus({ dataDir, topics: deps.topics }, deps),
     analytics: createAnalyticsStore(config.analytics, deps),
     metadata: databaseUrl
