@@ -90,6 +90,10 @@ test('health answers without a key, and a watcher hears of a bus that fails and 
   expect(await agent.ended).toMatchObject({ code: status.UNAVAILABLE })
   await expect.poll(() => seen).toEqual([Serving.SERVING, Serving.NOT_SERVING])
   agent.close()
+
+  const begin = performance.now()
+  await started.pop()!.stop()
+  expect(performance.now() - begin).toBeLessThan(6000)
   health.close()
 })
 

@@ -89,6 +89,7 @@ export function createIntake(config: IntakeConfig, deps: IntakeDeps): Intake {
     async stop() {
       clearTimeout(recovery)
       setServing(false)
+      health.endWatches()
       const closing = [...streams]
       for (const stream of closing) stream.end(grpcStatus(status.UNAVAILABLE, 'the intake stops', RETRY_AFTER_MS))
       await server.stop()

@@ -23,6 +23,8 @@ const WATCHERS_MAX = 1000
 export interface GrpcHealth extends GrpcServiceBinding {
   /** Sets one service, or with the name empty the server as a whole, and tells who watches it. */
   set(service: string, serving: boolean): void
+  /** Ends every watch, so that a server that stops need not wait for who watches it. */
+  endWatches(): void
 }
 
 const answer = (value: HealthCheckResponse_ServingStatus): HealthCheckResponse =>
@@ -65,6 +67,10 @@ export function createGrpcHealth(services: readonly string[]): GrpcHealth {
       if (state.get(service) === value) return
       state.set(service, value)
       for (const [call, watched] of watchers) if (watched === service) call.write(answer(value))
+    },
+    endWatches() {
+      for (const call of watchers.keys()) call.end()
+      watchers.clear()
     },
   }
 }

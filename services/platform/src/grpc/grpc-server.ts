@@ -59,7 +59,11 @@ export function createGrpcServer(config: GrpcServerConfig, services: readonly Gr
       server = undefined
       if (stopping === undefined) return
       await new Promise<void>((resolve) => {
-        const grace = setTimeout(() => stopping.forceShutdown(), config.stopGraceMs)
+        // Peers that keep a call open would hold the shutdown, and forcing it does not always end its wait.
+        const grace = setTimeout(() => {
+          stopping.forceShutdown()
+          resolve()
+        }, config.stopGraceMs)
         stopping.tryShutdown(() => {
           clearTimeout(grace)
           resolve()
