@@ -146,6 +146,9 @@ export function createPartitionLog(config: PartitionLogConfig, deps: PartitionLo
       segments = found.segments
       nextOffset = Math.max(found.nextOffset, minimumOffset)
       segmentOpenedMs = segments.at(-1)?.lastWrittenMs() ?? 0
+      // Opened again at first use: LMDB's file would else be inherited by child processes that start next, and an
+      // inherited file keeps its place on the disk after it was deleted.
+      await segments.at(-1)?.close()
     },
     append(records, bytes) {
       if (closed) return Promise.reject(new AppError('stopped', 'the bus is stopped'))
