@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 NODE_MODULES := node_modules/.package-lock.json
 
-.PHONY: help run build check test bench format generate clean
+.PHONY: help run build check test bench format generate settings clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -32,7 +32,10 @@ format: $(NODE_MODULES) ## rewrite the code in our format
 generate: $(NODE_MODULES) ## rewrite proto/gen from the .proto files
 	@npx --no-install buf generate
 
-## remove what builds and tests left, not the data
+settings: $(NODE_MODULES) ## rewrite docs/SETTINGS.md from the code
+	@npx --no-install tsx infra/settings-doc.ts
+
+clean: ## remove what builds and tests left, not the data
 	@rm -rf services/*/dist web/dist .cache
 
 $(NODE_MODULES): package-lock.json package.json

@@ -9,7 +9,9 @@ export function settingsPage(sections: readonly { title: string; spec: SettingsS
     const rows = Object.values(spec)
       .filter((each) => !seen.has(each.key) && seen.add(each.key))
       .map((each) => `| \`${each.key}\` | \`${each.env}\` | ${shown(each.fallback)} | ${each.about} |`)
-    return rows.length === 0 ? '' : `## ${title}\n\n| key | variable | default | what |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`
+    return rows.length === 0
+      ? ''
+      : `## ${title}\n\n| key | variable | default | what |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`
   })
   return `# Settings
 
