@@ -32,7 +32,7 @@ export type CrashRigReport =
 export const samplesPerBatch = 5
 /** Sources by which batches are dealt out, so that every partition has some. */
 const SOURCES = 6
-export const firstTimeMs = Math.floor(Date.now() / 86_400_000) * 86_400_000 - 86_400_000
+const firstTimeMs = Math.floor(Date.now() / 86_400_000) * 86_400_000 - 86_400_000
 
 async function run({ dir, from, count }: CrashRigArguments): Promise<void> {
   const logger = createLogger('fatal')

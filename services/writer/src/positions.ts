@@ -2,7 +2,7 @@ import { AppError } from '@driftline/platform/errors'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 
 /** An insert that may or may not have happened: it is repeated exactly, under the same token, until it is known. */
-export interface Intent {
+interface Intent {
   /** The range is from the position's `nextOffset` to here, exclusive. */
   readonly to: number
   readonly token: string
@@ -11,7 +11,7 @@ export interface Intent {
 }
 
 /** What one source has sent: from epoch to the highest sequence. */
-export interface SourceSequences {
+interface SourceSequences {
   readonly tenant: string
   readonly source: string
   readonly sequences: Readonly<Record<string, string>>

@@ -12,7 +12,7 @@ export interface ChdbChildArguments {
 }
 
 /** Exit statuses by which the parent tells what happened. */
-export const childExit = { orphaned: 70, returned: 71, failed: 72 } as const
+const childExit = { orphaned: 70, returned: 71, failed: 72 } as const
 
 const PR_SET_PDEATHSIG = 1
 const SIGKILL = 9

@@ -4,7 +4,7 @@ import type { ChdbProcess } from './chdb-process.ts'
 import type { StoreCredentials, StoreEndpoint } from './store-endpoint.ts'
 
 /** The release that this code was tried with; another one may have another listener, users or insert rules. */
-export const testedRelease = '26.7.'
+const testedRelease = '26.7.'
 
 const POLL_MS = 10
 
