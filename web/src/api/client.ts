@@ -59,7 +59,7 @@ function address(path: string, query?: Query): string {
 }
 
 /** Typed calls to the gateway; paths are relative to `/api/v1`. Throws ApiError, or the AbortError of `signal`. */
-export function createApi(fetcher: typeof fetch) {
+function createApi(fetcher: typeof fetch) {
   let unauthorised: () => void = () => {}
 
   async function call<T>(method: string, path: string, body: unknown, options: CallOptions = {}): Promise<T> {

@@ -146,5 +146,3 @@ export function createLiveSocket(deps: LiveSocketDeps) {
     },
   }
 }
-
-export type LiveSocket = ReturnType<typeof createLiveSocket>

@@ -21,7 +21,7 @@ export interface ProcessMetrics {
 }
 
 /** The values behind the shares: CPU in cores, memory in bytes. */
-export interface RawValues {
+interface RawValues {
   readonly cpuCores: number | null
   readonly memoryBytes: number | null
   readonly readBytesPerSecond: number | null
@@ -71,7 +71,7 @@ export interface OverviewChanges {
   readonly removed: string[]
 }
 
-export type ProcessState = 'unknown' | 'running' | 'sleeping' | 'disk-sleep' | 'stopped' | 'zombie' | 'idle'
+type ProcessState = 'unknown' | 'running' | 'sleeping' | 'disk-sleep' | 'stopped' | 'zombie' | 'idle'
 
 /** One operating-system process in a host's table. `cpu` in cores; `group` is the process id it counts to. */
 export interface ProcessRow {

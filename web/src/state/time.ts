@@ -3,7 +3,7 @@ import { computed, ref, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { formatSpan, parseSpan } from './span.ts'
 
-export const defaultRangeMs = 3_600_000
+const defaultRangeMs = 3_600_000
 /** Closer to now than this counts as live. */
 const liveWithinMs = 2_000
 const playStepMs = 10_000
