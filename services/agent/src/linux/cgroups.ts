@@ -12,7 +12,7 @@ const NOWHERE: CgroupPlace = { unit: '', containerId: '', containerName: '' }
 const CONTAINER_ID = /(?:^|[-_:/])([0-9a-f]{64})(?:\.scope)?$/
 const LXC = /^lxc(?:\.payload)?[./]([^/]+)/
 /** Units whose instance is a connection, a user or a random number: the template alone says what runs. */
-const FLEETING_INSTANCE = /^(?:\d+(?:-.*)?|[0-9a-f-]{16,})$/
+const FLEETING_INSTANCE = /^(?:\d+(?:-.*:\d+.*)?|[0-9a-f-]{16,})$/
 
 /**
  * Reads `/proc/<pid>/cgroup`: the unified hierarchy (`0::/path`), else systemd's own, else the first that names more
