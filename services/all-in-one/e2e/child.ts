@@ -11,12 +11,25 @@ export interface RunningChild {
   output(): string
   /** Signals its whole process group, as a terminal or a supervisor does, and waits for its end. */
   end(signal: NodeJS.Signals): Promise<number | null>
+  /** The same for the process alone, as the kernel does when memory is short. */
+  endAlone(signal: NodeJS.Signals): Promise<number | null>
+  /** Its exit code once it has ended; null when a signal ended it. */
+  readonly ended: Promise<number | null>
   /** Resolves with the first match in its output; rejects when it ends before or `timeoutMs` passes. */
   prints(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray>
 }
 
 export function runService(name: string, env: Record<string, string>, cwd: string): RunningChild {
-  const child = spawn(process.execPath, [join(root, `services/${name}/dist/main.js`)], {
+  return runScript(name, `services/${name}/dist/main.js`, env, cwd)
+}
+
+/** The agent's one file, as it is installed on a host. */
+export function runAgent(env: Record<string, string>, cwd: string): RunningChild {
+  return runScript('agent', 'services/agent/dist/driftline-agent.mjs', env, cwd)
+}
+
+function runScript(name: string, script: string, env: Record<string, string>, cwd: string): RunningChild {
+  const child = spawn(process.execPath, [join(root, script)], {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     detached: true,
@@ -42,6 +55,11 @@ export function observe(name: string, child: ChildProcess): RunningChild {
       if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), signal)
       return ended
     },
+    async endAlone(signal) {
+      child.kill(signal)
+      return ended
+    },
+    ended,
     async prints(pattern, timeoutMs) {
       let timer: NodeJS.Timeout | undefined
       try {

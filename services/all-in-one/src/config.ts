@@ -1,6 +1,6 @@
 import { agentSettings, readAgentConfig } from '@driftline/agent/config'
 import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config'
-import { gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
+import { accountSettings, gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
 import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
 import { engineSettings, readEnginesConfig } from '@driftline/platform/engines'
 import { serviceSettings } from '@driftline/platform/run-service'
@@ -19,12 +19,7 @@ import { processMonitorSettings } from './process-monitor-settings.ts'
 const flag = z.union([z.boolean(), z.stringbool()])
 
 const allInOneSettings = {
-  adminPassword: setting(
-    'admin_password',
-    z.string().min(10, 'must have at least 10 characters').optional(),
-    undefined,
-    'Password of `admin` at the first start; without one it is made and printed',
-  ),
+  ...accountSettings,
   stopWithParent: setting('stop_with_parent', flag, false, 'Stop when the process that started this one is gone'),
 }
 
