@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
 import type { Logger } from '@driftline/platform/logger'
 import type { Request, Response } from 'express'
+import { isLoopback } from './origin.ts'
 import { problemBody, toProblemError } from './problems.ts'
 
 const gzipAsync = promisify(gzip)
@@ -20,13 +21,18 @@ export async function sendJson(
   const text = JSON.stringify(body)
   response.setHeader('content-type', 'application/json; charset=utf-8')
   response.vary('accept-encoding')
-  if (text.length < GZIP_BYTES_MIN || !request.acceptsEncodings('gzip')) {
+  if (text.length < GZIP_BYTES_MIN || isLocal(request) || !request.acceptsEncodings('gzip')) {
     response.send(text)
     return
   }
   const packed = await gzipAsync(text, { level: constants.Z_BEST_SPEED })
   response.setHeader('content-encoding', 'gzip')
   response.send(packed)
+}
+
+/** Within one machine the network is faster than any compression; a proxy on it speaks for others. */
+function isLocal(request: Request): boolean {
+  return isLoopback(request.socket.remoteAddress ?? '') && !('x-forwarded-for' in request.headers)
 }
 
 /** Sends an error as problem details; what nobody expected goes to the log with the request's id. */

@@ -25,7 +25,7 @@ export function createWeb(directory: string): RequestHandler {
     const navigates = request.headers.accept?.includes('text/html') ?? false
     // A host or a service unit may have a dot in its name: a browser that asks for a page gets the app.
     const page = (request.method === 'GET' || request.method === 'HEAD') && (navigates || !/\.\w+$/.test(request.path))
-    if (!page || !request.accepts('html')) return next()
+    if (!page || request.path.startsWith('/assets/') || !request.accepts('html')) return next()
     if (!existsSync(index)) {
       response.status(503).type('text/plain').send('The web app is not built; run: npm run build\n')
       return
