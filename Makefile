@@ -27,13 +27,13 @@ bench: $(NODE_MODULES) ## measure the figures of docs/BENCHMARKS.md
 	@sh bench/run.sh
 
 format: $(NODE_MODULES) ## rewrite the code in our format
-	@npx --no-install biome check --write .
+	@npm run -s format
 
 generate: $(NODE_MODULES) ## rewrite proto/gen from the .proto files
-	@npx --no-install buf generate
+	@npm run -s generate
 
 settings: $(NODE_MODULES) ## rewrite docs/SETTINGS.md from the code
-	@npx --no-install tsx infra/settings-doc.ts
+	@npm run -s settings
 
 clean: ## remove what builds and tests left, not the data
 	@rm -rf services/*/dist web/dist .cache

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './infra/test-table.ts'],
     projects: [
-      { test: { name: 'tidy', include: ['infra/tidy/*.tidy.ts'] } },
+      { test: { name: 'tidy', include: ['infra/tidy/*.tidy.ts'], testTimeout: 60_000 } },
       {
         test: {
           name: 'unit',

@@ -22,7 +22,8 @@ ${parts.filter((part) => part !== '').join('\n')}`
 
 function shown(fallback: unknown): string {
   if (fallback === undefined) return 'not set'
-  const text = typeof fallback === 'string' ? fallback : JSON.stringify(fallback)
+  const root = join(import.meta.dirname, '..')
+  const text = (typeof fallback === 'string' ? fallback : JSON.stringify(fallback)).replace(`${root}/`, '')
   return text === '' ? 'empty' : `\`${text}\``.replaceAll('|', '\\|')
 }
 

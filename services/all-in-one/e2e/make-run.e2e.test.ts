@@ -8,6 +8,7 @@ import { openWindow, signIn, type Window } from './browser.ts'
 import { eventually, freePort, observe, type RunningChild, root } from './child.ts'
 import { findInThePast, watchALife } from './life.ts'
 
+const MAKE = 'make'
 const READY = /ready at (\S+)/
 const READY_WITHIN_MS = 180_000
 const READY_AGAIN_WITHIN_MS = 60_000
@@ -23,7 +24,7 @@ afterEach(async () => {
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
 
 function makeRun(httpPort: number): RunningChild {
-  const child = spawn('make', ['run'], {
+  const child = spawn(MAKE, ['run'], {
     cwd: root,
     env: {
       PATH: process.env.PATH,
