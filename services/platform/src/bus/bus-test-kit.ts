@@ -6,10 +6,13 @@ import type { BusTopics } from './bus-topic.ts'
 /** Topics that the tests of a bus use. */
 export const testTopics = {
   wide: { name: 'driftline.wide.v1', partitions: 4, retentionMs: 3_600_000, retentionBytes: 256 * 1024 * 1024 },
+  /** As many partitions as `wide`. */
+  alike: { name: 'driftline.alike.v1', partitions: 4, retentionMs: 3_600_000, retentionBytes: 256 * 1024 * 1024 },
   narrow: { name: 'driftline.narrow.v1', partitions: 1, retentionMs: 3_600_000, retentionBytes: 256 * 1024 * 1024 },
 } as const satisfies BusTopics
 
 export const wide = testTopics.wide.name
+export const alike = testTopics.alike.name
 export const narrow = testTopics.narrow.name
 
 const ENCODER = new TextEncoder()

@@ -2,6 +2,7 @@ import { partitionOf } from '@driftline/proto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Bus, BusRecord, OutgoingRecord } from './bus.ts'
 import {
+  alike,
   collect,
   headersOf,
   keep,
@@ -43,6 +44,7 @@ export function describeBus(title: string, create: (topics: BusTopics) => Promis
     }
     describe('records', () => describeRecords(context))
     describe('groups', () => describeGroups(context))
+    describe('sharing', () => describeSharing(context))
     describe('tails', () => describeTails(context))
     describe('stopping', () => describeStopping(context))
   })
@@ -287,6 +289,54 @@ function describeGroups({ bus, reopen }: Context): void {
   })
 }
 
+function describeSharing({ bus }: Context): void {
+  /** The numbers that a consumer owns of `wide`, once they are those of `alike`, too. */
+  const numbersOf = ({ owned }: OwningCollector): number[] | null => {
+    const [of, ofAlike] = [wide, alike].map((topic) =>
+      [...owned].filter((place) => place.startsWith(topic)).map((place) => Number(place.split('/')[1])),
+    )
+    return JSON.stringify(of!.sort()) === JSON.stringify(ofAlike!.sort()) ? of! : null
+  }
+
+  it('gives topics of equal partition numbers to the same consumer, whoever comes and goes', async () => {
+    const join = (): Promise<OwningCollector> => collectOwning(bus(), 'alike', [wide, alike])
+    const waitFor = async (...expected: [OwningCollector, number][]): Promise<number[][]> => {
+      const members = expected.map(([member]) => member)
+      const sizes = expected.map(([, size]) => size)
+      const numbers = await until(
+        () => members.map(numbersOf),
+        (each) =>
+          each.every((own, index) => own?.length === sizes[index]) && new Set(each.flat()).size === 4,
+      )
+      return numbers as number[][]
+    }
+    const one = await join()
+    await waitFor([one, 4])
+    const two = await join()
+    const [, twos] = await waitFor([one, 2], [two, 2])
+    const three = await join()
+    const four = await join()
+    await waitFor([one, 1], [two, 1], [three, 1], [four, 1])
+    await three.stop()
+    await four.stop()
+    await one.stop()
+    const five = await join()
+    const [left, fives] = await waitFor([two, 2], [five, 2])
+    expect(left).toEqual(expect.arrayContaining(twos!.filter((number) => !fives!.includes(number))))
+    await bus().publish(
+      [0, 1, 2, 3].flatMap((partition) =>
+        [wide, alike].map((topic) => textRecord(topic, `${partition}`, { partition })),
+      ),
+    )
+    await until(
+      () => [two.texts, five.texts].flat().length,
+      (count) => count === 8,
+    )
+    for (const member of [two, five]) expect(new Set(member.texts.map(Number))).toEqual(new Set(numbersOf(member)))
+    expect([one, two, three, four, five].flatMap(({ problems }) => problems)).toEqual([])
+  })
+}
+
 function describeTails({ bus }: Context): void {
   it('shows every tail what is stored after it started, and nothing older', async () => {
     await bus().publish([textRecord(narrow, 'old'), textRecord(wide, 'old')])
@@ -384,29 +434,31 @@ async function collectCommitting(bus: Bus, group: string, answer: () => number):
 
 interface OwningCollector {
   readonly texts: string[]
-  readonly owned: Set<number>
+  /** `<topic>/<partition>` */
+  readonly owned: Set<string>
   readonly problems: string[]
   stop(): Promise<void>
 }
 
 /** Collects, and notes which partitions it owns and whether a batch came from one that it does not own. */
-async function collectOwning(bus: Bus, group: string): Promise<OwningCollector> {
-  const collector = { texts: [] as string[], owned: new Set<number>(), problems: [] as string[] }
+async function collectOwning(bus: Bus, group: string, topics: readonly string[] = [wide]): Promise<OwningCollector> {
+  const collector = { texts: [] as string[], owned: new Set<string>(), problems: [] as string[] }
   const subscription = await bus.subscribe({
     group,
-    topics: [wide],
+    topics,
     maxRecords: 100,
     maxBytes: 100_000,
-    async onAssigned(_topic, partition) {
-      collector.owned.add(partition)
+    async onAssigned(topic, partition) {
+      collector.owned.add(`${topic}/${partition}`)
     },
-    async onRevoked(_topic, partition) {
-      collector.owned.delete(partition)
+    async onRevoked(topic, partition) {
+      collector.owned.delete(`${topic}/${partition}`)
     },
-    async handle(batch) {
-      if (!collector.owned.has(batch.partition)) collector.problems.push(`not owner of ${batch.partition}`)
-      collector.texts.push(...textsOf(batch.records))
-      return batch.records.at(-1)!.offset + 1
+    async handle({ topic, partition, records }) {
+      const place = `${topic}/${partition}`
+      if (!collector.owned.has(place)) collector.problems.push(`not owner of ${place}`)
+      collector.texts.push(...textsOf(records))
+      return records.at(-1)!.offset + 1
     },
   })
   return { ...collector, stop: () => subscription.stop() }

@@ -1,4 +1,5 @@
 import type { SubscribeOptions, Subscription } from '../bus.ts'
+import { type ShareMember, sharePartitions } from '../partition-shares.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { type PartitionWorker, type PartitionWorkerDeps, startPartitionWorker } from './partition-worker.ts'
 
@@ -16,11 +17,14 @@ export type ConsumerGroupsDeps = PartitionWorkerDeps & {
 }
 
 interface Member {
+  /** Sorts like the order in which members joined. */
+  readonly id: string
   readonly options: SubscribeOptions
 }
 
 interface Group {
   readonly members: Set<Member>
+  joined: number
   readonly owned: Map<PartitionLog, { readonly member: Member; readonly worker: PartitionWorker }>
   /** Changes of membership are worked off one after the other. */
   changing: Promise<void>
@@ -33,13 +37,13 @@ export function createConsumerGroups(deps: ConsumerGroupsDeps): ConsumerGroups {
   const groupNamed = (name: string): Group => {
     const known = groups.get(name)
     if (known !== undefined) return known
-    const group: Group = { members: new Set(), owned: new Map(), changing: Promise.resolve() }
+    const group: Group = { members: new Set(), joined: 0, owned: new Map(), changing: Promise.resolve() }
     groups.set(name, group)
     return group
   }
 
   const rebalance = async (group: Group): Promise<void> => {
-    const wanted = assign(group.members, deps.logsOf)
+    const wanted = assign(group, deps.logsOf)
     const lost = [...group.owned].filter(([log, { member }]) => wanted.get(log) !== member)
     await Promise.all(
       lost.map(async ([log, { worker }]) => {
@@ -71,7 +75,8 @@ export function createConsumerGroups(deps: ConsumerGroupsDeps): ConsumerGroups {
       for (const topic of options.topics) {
         for (const log of deps.logsOf(topic)) deps.offsets.set(options.group, topic, log.partition, 0)
       }
-      const member: Member = { options }
+      group.joined += 1
+      const member: Member = { id: String(group.joined).padStart(10, '0'), options }
       group.members.add(member)
       await change(group)
       return { stop: () => leave(group, member) }
@@ -88,15 +93,20 @@ export function createConsumerGroups(deps: ConsumerGroupsDeps): ConsumerGroups {
   }
 }
 
-/** Shares each topic's partitions out in turn among the members that read it, in the order in which they joined. */
-function assign(members: Iterable<Member>, logsOf: ConsumerGroupsDeps['logsOf']): Map<PartitionLog, Member> {
-  const readers = new Map<string, Member[]>()
-  for (const member of members) {
-    for (const topic of member.options.topics) readers.set(topic, [...(readers.get(topic) ?? []), member])
-  }
+/** As on Kafka: by number over all topics, and a member keeps what it can. */
+function assign({ members, owned }: Group, logsOf: ConsumerGroupsDeps['logsOf']): Map<PartitionLog, Member> {
+  const byId = new Map([...members].map((member) => [member.id, member]))
+  const numbersOf = (member: Member): number[] =>
+    [...owned].filter(([, owner]) => owner.member === member).map(([log]) => log.partition)
+  const shareMembers = [...members].map(
+    (member): ShareMember => ({ id: member.id, topics: member.options.topics, had: new Set(numbersOf(member)) }),
+  )
+  const shares = sharePartitions(shareMembers, (topic) => logsOf(topic).map(({ partition }) => partition))
   const wanted = new Map<PartitionLog, Member>()
-  for (const [topic, candidates] of readers) {
-    for (const log of logsOf(topic)) wanted.set(log, candidates[log.partition % candidates.length]!)
+  for (const [id, topics] of shares) {
+    for (const [topic, numbers] of topics) {
+      for (const number of numbers) wanted.set(logsOf(topic)[number]!, byId.get(id)!)
+    }
   }
   return wanted
 }

@@ -3,6 +3,7 @@ import { AppError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import { maxRecordBytes } from '../bus-topic.ts'
 import { kafkaRetry } from './client.ts'
+import { createPartitionAssigner } from './partition-assigner.ts'
 
 export interface ConsumerDeps {
   readonly logger: Logger
@@ -23,8 +24,10 @@ const FETCH_WAIT_MS = 100
  */
 export function createConsumer(kafka: Kafka, groupId: string, stopping: AbortSignal, deps: ConsumerDeps): Consumer {
   const { logger, onFatal } = deps
+  const { assigner, remember } = createPartitionAssigner()
   const consumer = kafka.consumer({
     groupId,
+    partitionAssigners: [assigner],
     allowAutoTopicCreation: false,
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: heartbeatMs,
@@ -34,6 +37,7 @@ export function createConsumer(kafka: Kafka, groupId: string, stopping: AbortSig
     maxBytes: 8 * maxRecordBytes,
     retry: { ...kafkaRetry, restartOnFailure: async () => !stopping.aborted },
   })
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => remember(payload.memberAssignment))
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     if (stopping.aborted) return
     if (restart) {
