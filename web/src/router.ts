@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type Router } from 'vue-router'
+import { createRouter, createWebHistory, type RouteRecordRaw, type Router } from 'vue-router'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -9,93 +9,95 @@ declare module 'vue-router' {
   }
 }
 
+const routes: RouteRecordRaw[] = [
+  {
+    path: '/signin',
+    name: 'signin',
+    component: () => import('./pages/signin/SignInPage.vue'),
+    meta: { title: 'Sign in', bare: true },
+  },
+  {
+    path: '/',
+    name: 'overview',
+    component: () => import('./pages/overview/OverviewPage.vue'),
+    meta: { title: 'Overview' },
+  },
+  {
+    path: '/hosts',
+    name: 'hosts',
+    component: () => import('./pages/hosts/HostsPage.vue'),
+    meta: { title: 'Hosts' },
+  },
+  {
+    path: '/hosts/:host',
+    name: 'host',
+    component: () => import('./pages/host/HostPage.vue'),
+    props: true,
+    meta: { title: 'Host' },
+  },
+  {
+    path: '/processes/:id',
+    name: 'process',
+    component: () => import('./pages/process/ProcessPage.vue'),
+    props: true,
+    meta: { title: 'Process' },
+  },
+  {
+    path: '/sources',
+    name: 'sources',
+    component: () => import('./pages/sources/SourcesPage.vue'),
+    meta: { title: 'Sources' },
+  },
+  {
+    path: '/settings',
+    component: () => import('./pages/settings/SettingsPage.vue'),
+    redirect: '/settings/account',
+    children: [
+      {
+        path: 'account',
+        name: 'account',
+        component: () => import('./pages/settings/AccountSection.vue'),
+        meta: { title: 'Account' },
+      },
+      {
+        path: 'keys',
+        name: 'keys',
+        component: () => import('./pages/settings/KeysSection.vue'),
+        meta: { title: 'API keys' },
+      },
+      {
+        path: 'users',
+        name: 'users',
+        component: () => import('./pages/settings/UsersSection.vue'),
+        meta: { title: 'Users' },
+      },
+      {
+        path: 'retention',
+        name: 'retention',
+        component: () => import('./pages/settings/RetentionSection.vue'),
+        meta: { title: 'Retention' },
+      },
+      {
+        path: 'about',
+        name: 'about',
+        component: () => import('./pages/settings/AboutSection.vue'),
+        meta: { title: 'About' },
+      },
+    ],
+  },
+  {
+    path: '/:rest(.*)*',
+    name: 'missing',
+    component: () => import('./pages/MissingPage.vue'),
+    meta: { title: 'Nothing here' },
+  },
+]
+
 /** Every view is a link: what is filtered, sorted and when it is looked at stands in the query. */
 export function createAppRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
-    routes: [
-      {
-        path: '/signin',
-        name: 'signin',
-        component: () => import('./pages/signin/SignInPage.vue'),
-        meta: { title: 'Sign in', bare: true },
-      },
-      {
-        path: '/',
-        name: 'overview',
-        component: () => import('./pages/overview/OverviewPage.vue'),
-        meta: { title: 'Overview' },
-      },
-      {
-        path: '/hosts',
-        name: 'hosts',
-        component: () => import('./pages/hosts/HostsPage.vue'),
-        meta: { title: 'Hosts' },
-      },
-      {
-        path: '/hosts/:host',
-        name: 'host',
-        component: () => import('./pages/host/HostPage.vue'),
-        props: true,
-        meta: { title: 'Host' },
-      },
-      {
-        path: '/processes/:id',
-        name: 'process',
-        component: () => import('./pages/process/ProcessPage.vue'),
-        props: true,
-        meta: { title: 'Process' },
-      },
-      {
-        path: '/sources',
-        name: 'sources',
-        component: () => import('./pages/sources/SourcesPage.vue'),
-        meta: { title: 'Sources' },
-      },
-      {
-        path: '/settings',
-        component: () => import('./pages/settings/SettingsPage.vue'),
-        redirect: '/settings/account',
-        children: [
-          {
-            path: 'account',
-            name: 'account',
-            component: () => import('./pages/settings/AccountSection.vue'),
-            meta: { title: 'Account' },
-          },
-          {
-            path: 'keys',
-            name: 'keys',
-            component: () => import('./pages/settings/KeysSection.vue'),
-            meta: { title: 'API keys' },
-          },
-          {
-            path: 'users',
-            name: 'users',
-            component: () => import('./pages/settings/UsersSection.vue'),
-            meta: { title: 'Users' },
-          },
-          {
-            path: 'retention',
-            name: 'retention',
-            component: () => import('./pages/settings/RetentionSection.vue'),
-            meta: { title: 'Retention' },
-          },
-          {
-            path: 'about',
-            name: 'about',
-            component: () => import('./pages/settings/AboutSection.vue'),
-            meta: { title: 'About' },
-          },
-        ],
-      },
-      {
-        path: '/:rest(.*)*',
-        name: 'missing',
-        component: () => import('./pages/MissingPage.vue'),
-        meta: { title: 'Nothing here' },
-      },
-    ],
+    routes,
   })
 
   // The time range belongs to the whole product: a link to another page keeps the moment that is looked at.

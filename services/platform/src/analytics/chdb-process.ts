@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { libchdbPath } from 'chdb/libchdb'
 import type { ChdbChildArguments } from './chdb-child.ts'
@@ -74,6 +75,8 @@ function spawnChild({ dataPath, configFile, port }: ChdbLaunch): ChildProcess {
   }
   const { file, loader } = childEntry()
   return spawn(process.execPath, [...loader, file, JSON.stringify(childArguments)], {
+    // The server keeps the schemas of inserts in its working directory.
+    cwd: dirname(configFile),
     // Its own small environment: no secret of the parent, no time zone of the machine, memory given back soon.
     env: { TZ: 'UTC', LANG: 'C.UTF-8', MALLOC_CONF: 'dirty_decay_ms:1000,muzzy_decay_ms:0' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
