@@ -19,17 +19,28 @@ export interface RunningChild {
   prints(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray>
 }
 
-export function runService(name: string, env: Record<string, string>, cwd: string): RunningChild {
-  return runScript(name, `services/${name}/dist/main.js`, env, cwd)
+export function runService(
+  name: string,
+  env: Record<string, string>,
+  cwd: string,
+  args: readonly string[] = [],
+): RunningChild {
+  return runScript(name, [`services/${name}/dist/main.js`, ...args], env, cwd)
 }
 
 /** The agent's one file, as it is installed on a host. */
 export function runAgent(env: Record<string, string>, cwd: string): RunningChild {
-  return runScript('agent', 'services/agent/dist/driftline-agent.mjs', env, cwd)
+  return runScript('agent', ['services/agent/dist/driftline-agent.mjs'], env, cwd)
 }
 
-function runScript(name: string, script: string, env: Record<string, string>, cwd: string): RunningChild {
-  const child = spawn(process.execPath, [join(root, script)], {
+/** Runs a script of the checkout, given by its path there and its arguments. */
+export function runScript(
+  name: string,
+  [script = '', ...args]: readonly string[],
+  env: Record<string, string>,
+  cwd: string,
+): RunningChild {
+  const child = spawn(process.execPath, [join(root, script), ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     detached: true,

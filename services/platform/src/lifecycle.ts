@@ -1,3 +1,4 @@
+import { AppError } from './errors.ts'
 import type { Logger } from './logger.ts'
 
 /** Something that runs. `start` resolves when it is ready for use; `stop` when nothing of it runs any more. */
@@ -70,7 +71,7 @@ export async function runProcess(
   try {
     stopAll = await startAll(components, logger)
   } catch (error) {
-    logger.fatal({ error }, error instanceof Error ? error.message : 'could not start')
+    sayWhyNot(error, logger)
     process.exit(1)
   }
   options.onReady?.()
@@ -84,6 +85,12 @@ export async function runProcess(
   }, stopDeadlineMs).unref()
   const clean = await stopAll()
   process.exit(clean && cause.error === undefined ? 0 : 1)
+}
+
+/** What people can put right is said in one sentence; where in the code it was found would only hide it. */
+function sayWhyNot(error: unknown, logger: Logger): void {
+  if (error instanceof AppError) logger.fatal({ code: error.code }, error.message)
+  else logger.fatal({ error }, error instanceof Error ? error.message : 'could not start')
 }
 
 interface StopCause {

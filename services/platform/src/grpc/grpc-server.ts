@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import {
   type ChannelOptions,
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { AppError } from '../errors.ts'
@@ -49,6 +51,8 @@ export function createGrpcServer(config: GrpcServerConfig, services: readonly Gr
   return {
     name: config.name,
     async start() {
+      // What the library prints beside our log is in the errors that it gives us.
+      setLogVerbosity(logVerbosity.NONE)
       const credentials = serverCredentials(config.tls)
       server = new Server(channelOptions(config))
       for (const { definition, implementation } of services) server.addService(definition, implementation)
