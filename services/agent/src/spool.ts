@@ -49,6 +49,7 @@ const NAME = /^(\d{16})-(\d{8})\.spool$/
 
 export function createSpool(config: SpoolConfig, epoch: number): Spool {
   const { directory, bytesMax, segmentBytes } = config
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const position = createAckPosition(directory)
   const segments: Segment[] = []
   const acknowledged = new Map<number, number>()
@@ -121,7 +122,6 @@ export function createSpool(config: SpoolConfig, epoch: number): Spool {
     segment.append(RecordKind.batch, sequence, batch)
   }
 
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
   load()
   return {
     append: (sequence, batch, definitions) => {

@@ -8,7 +8,7 @@ import {
   PackedSampleBatchSchema,
   type SeriesDefinition,
 } from '@driftline/proto'
-import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js'
 
 /** What the collector does with a batch. */
 export type Reaction = 'acknowledge' | 'refuse' | 'ignore' | 'break'
@@ -66,7 +66,7 @@ export async function startCollector(
     react: () => 'acknowledge',
     until: waitUntil,
     cut: () => {
-      for (const stream of streams) stream.destroy(new Error('cut'))
+      for (const stream of streams) breakOff(stream)
     },
     stop: async () => server.forceShutdown(),
   }
@@ -112,7 +112,7 @@ function receive(collector: Collector, stream: Stream, known: Set<bigint>, batch
   collector.batches.push({ batch, bytes })
   const { epoch, sequence } = batch
   const reaction = collector.react(batch)
-  if (reaction === 'break') stream.destroy(new Error('break'))
+  if (reaction === 'break') breakOff(stream)
   if (reaction === 'acknowledge') {
     stream.write(
       answer({ case: 'acknowledgement', value: { $typeName: 'driftline.v1.Acknowledgement', epoch, sequence } }),
@@ -122,6 +122,10 @@ function receive(collector: Collector, stream: Stream, known: Set<bigint>, batch
     const refusal = { $typeName: 'driftline.v1.Refusal', epoch, sequence, reason: 'test_says_so', detail: '' } as const
     stream.write(answer({ case: 'refusal', value: refusal }))
   }
+}
+
+function breakOff(stream: Stream): void {
+  stream.emit('error', { code: status.UNAVAILABLE, details: 'broken off by the test' })
 }
 
 function answer(message: CollectResponse['message']): Buffer {
