@@ -43,7 +43,7 @@ beforeAll(async () => {
       { timeMs: ago(60), keyFrame: true },
     ),
   ]
-  for (let second = 120; second > 5; second--) {
+  for (let second = 120; second > 20; second--) {
     history.push(
       kpiRecord(ago(second), {
         [HOST]: { cpuShare: 0.25, cpuCores: 0.5, memoryBytes: 4e9, memoryShare: 0.5 },
@@ -128,7 +128,7 @@ describe('the past', () => {
       `/api/v1/query?process=${HOST}&metric=system.memory.usage&from=${ago(120)}&to=${ago(0)}&step=10s&agg=max`,
     )
     expect(body).toMatchObject({ unit: 'By', step: 10, resolution: 'raw', agg: 'max' })
-    expect(body.series[0].points).toHaveLength(12)
+    expect(body.series[0].points).toHaveLength(10)
     expect(body.series[0].points[0].value).toBe(1120)
     const disks = await get(`/api/v1/query?process=${HOST}&metric=system.disk.read&step=60`)
     expect(disks.body.resolution).toBe('1m')
@@ -156,7 +156,7 @@ describe('the past', () => {
 
   it('of a process is its performance, and its analysis in words', async () => {
     const { body } = await get(`/api/v1/processes/${id(NGINX)}/performance?from=${ago(120)}&to=${now}&step=1s`)
-    expect(body.points).toHaveLength(115)
+    expect(body.points).toHaveLength(100)
     expect(body.points[0]).toMatchObject({ processId: NGINX, errorRate: null, values: { cpuCores: 0.2, instances: 2 } })
     expect(body.baseline.cpu).toEqual({ centre: null, spread: null })
     const analysis = await get(`/api/v1/processes/${id(NGINX)}/analysis`)
@@ -242,6 +242,6 @@ describe('live', () => {
       ({ body }) => expect(body.items.find((row: { pid: number }) => row.pid === 50)?.cpu).toBe(3),
     )
     const status = await get('/api/v1/status')
-    expect(status.body.spooledBatches).toBeGreaterThan(0)
+    expect(status.body.missedBatches).toBeGreaterThan(0)
   })
 })

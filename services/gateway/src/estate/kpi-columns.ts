@@ -59,7 +59,15 @@ export function toProcessMetrics(processId: string, bucketTimeMs: number, values
   }
 }
 
-/** Whether two buckets say the same, so that an idle process costs no frame. */
-export function sameValues(a: KpiValues | null, b: KpiValues): boolean {
-  return a?.every((value, index) => value === b[index]) ?? false
+/** The age of what runs grows every second; within this share of it, a list need not be told. */
+const EXECUTION_TIME_SHARE = 0.02
+
+/** Whether two buckets say the same to a person, so that an idle process costs no frame. */
+export function sameValues(told: KpiValues | null, now: KpiValues): boolean {
+  if (told === null) return false
+  const [toldTime, nowTime] = [told[0] ?? null, now[0] ?? null]
+  const sameTime =
+    toldTime === nowTime ||
+    (toldTime !== null && nowTime !== null && Math.abs(nowTime - toldTime) <= EXECUTION_TIME_SHARE * toldTime)
+  return sameTime && told.every((value, index) => index === 0 || value === now[index])
 }

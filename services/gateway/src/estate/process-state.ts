@@ -25,6 +25,8 @@ export interface ProcessState {
   /** When its newest data arrived here. */
   lastHeardMs: number
   kpis: KpiValues | null
+  /** The values that `version` stands for. */
+  versioned: KpiValues | null
   kpiTimeMs: number
   /** When its last instance ended; null while it has one, and for kinds without instances. */
   endedAtMs: number | null
@@ -47,6 +49,7 @@ export function createProcessState(id: string, seenAtMs: number): ProcessState |
     lastSeenMs: seenAtMs,
     lastHeardMs: 0,
     kpis: null,
+    versioned: null,
     kpiTimeMs: 0,
     endedAtMs: null,
     settings: noSettings,
@@ -60,6 +63,8 @@ export function takeKpis(state: ProcessState, bucketTimeMs: number, values: KpiV
   if (bucketTimeMs < state.kpiTimeMs) return
   state.kpiTimeMs = bucketTimeMs
   state.lastSeenMs = Math.max(state.lastSeenMs, bucketTimeMs)
-  if (!sameValues(state.kpis, values)) state.version++
   state.kpis = values
+  if (sameValues(state.versioned, values)) return
+  state.versioned = values
+  state.version++
 }

@@ -23,6 +23,8 @@ export interface Sources {
   /** Notes a frame of a host; answers whether the numbering of the source says that frames before it are missing. */
   frame(frame: SourceFrame): boolean
   list(nowMs: number): SourceItem[]
+  /** How many intervals the newest data of sources that are heard is behind: what they still hold. */
+  behind(nowMs: number): number
   /** Batches that were numbered and never came. */
   missed(): number
 }
@@ -68,6 +70,7 @@ export function createSources(limit: number): Sources {
       return noteSequence(state, frame.epoch, Number(frame.sequence))
     },
     list: (nowMs) => [...states.values()].map((state) => toItem(state, nowMs)),
+    behind: (nowMs) => [...states.values()].reduce((sum, state) => sum + intervalsBehind(state, nowMs), 0),
     missed: () => [...states.values()].reduce((sum, state) => sum + state.missed, 0),
   }
 }
@@ -104,6 +107,12 @@ function noteSequence(state: SourceState, epoch: string, sequence: number): bool
   }
   // The first frame that is heard of an epoch has a past that was not heard, unless it is the epoch's first.
   return follows ? missing > 0 : sequence > 1
+}
+
+/** Nothing is known of what a silent source holds; one interval is how data comes. */
+function intervalsBehind(state: SourceState, nowMs: number): number {
+  if (state.intervalMs === null || isSilent({ ...state, nowMs })) return 0
+  return Math.max(0, Math.floor((nowMs - state.lastEventMs) / state.intervalMs) - 2)
 }
 
 function toItem(state: SourceState, nowMs: number): SourceItem {

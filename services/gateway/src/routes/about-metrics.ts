@@ -1,8 +1,9 @@
-import { groupMetrics, hostMetrics } from '@driftline/proto'
+import { agentMetrics, groupMetrics, hostMetrics, type Metric } from '@driftline/proto'
 
-const ABOUT = new Map([...Object.values(groupMetrics), ...Object.values(hostMetrics)].map((m) => [m.name, m.about]))
+const METRICS = [groupMetrics, hostMetrics, agentMetrics].flatMap((metrics): Metric[] => Object.values(metrics))
+const ABOUT = new Map(METRICS.map(({ name, about }) => [name, about]))
 
 /** What a metric of our own sources says, for people; null for others. */
 export function aboutMetric(name: string): string | null {
-  return ABOUT.get(name as Parameters<typeof ABOUT.get>[0]) ?? null
+  return ABOUT.get(name) ?? null
 }

@@ -1,3 +1,5 @@
+import { agentMetrics, processId } from '@driftline/proto'
+import type { TenantEstate } from '../estate/tenant-estate.ts'
 import { decodeCursor, encodeCursor, pageByKey } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import type { Cache, CacheLine } from '../queries/cache.ts'
@@ -105,7 +107,9 @@ function statusRoute(deps: OperationsRouteDeps): AnyRoute {
           startedAt: new Date(deps.startedAtMs).toISOString(),
           samplesPerSecond: mine.sampleRate.perSecond(nowMs),
           sourceToScreen: { medianMs: live.medianMs, p99Ms: live.p99Ms },
-          spooledBatches: mine.sources.missed(),
+          spooledBatches: mine.sources.behind(nowMs),
+          spooledBytes: spooledBytes(mine, nowMs),
+          missedBatches: mine.sources.missed(),
           deadLetters: letters ?? { last24h: null, total: null },
           storage: {
             bytes: tables && sum(tables, 'bytes'),
@@ -121,6 +125,18 @@ function statusRoute(deps: OperationsRouteDeps): AnyRoute {
       }
     },
   })
+}
+
+const FRESH_MS = 60_000
+
+function spooledBytes(estate: TenantEstate, nowMs: number): number {
+  let bytes = 0
+  for (const host of estate.hosts.keys()) {
+    for (const series of estate.series.ofProcess(processId('host', host))) {
+      if (series.metric === agentMetrics.spoolBytes.name && nowMs - series.timeMs < FRESH_MS) bytes += series.value
+    }
+  }
+  return bytes
 }
 
 const RAW_TABLES = new Set(['samples', 'kpis', 'snapshots'])

@@ -50,7 +50,15 @@ export const status = z
     sourceToScreen: z
       .object({ medianMs: maybe, p99Ms: maybe })
       .describe('From the agent reading a value to its frame leaving for the browsers, over the last minute'),
-    spooledBatches: z.number().int().describe('Batches that sources have numbered and that have not come through yet'),
+    spooledBatches: z
+      .number()
+      .int()
+      .describe('How far the data of agents that are heard is behind, in their intervals: what is still to come'),
+    spooledBytes: z.number().describe('What agents hold on disk, by their own account'),
+    missedBatches: z
+      .number()
+      .int()
+      .describe('Batches that sources numbered and that were not seen live since the start'),
     deadLetters: z.object({ last24h: maybe, total: maybe }),
     storage: z.object({
       bytes: maybe,

@@ -11,8 +11,8 @@ import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
 import { createSelfMetrics } from '@driftline/platform/metrics'
 import { topics } from '@driftline/proto'
-import { type GatewayConfig, readGatewayConfig } from '../config.ts'
-import { createGateway, type Gateway } from '../service.ts'
+import { readGatewayConfig } from '../config.ts'
+import { createGateway, type Gateway, type GatewayDeps } from '../service.ts'
 import type { TestRecord } from './records.ts'
 import { createTestAccess, type TestAccess } from './test-access.ts'
 
@@ -24,6 +24,8 @@ export interface GatewayKit {
   readonly metadata: Metadata
   readonly access: TestAccess
   readonly gateway: Gateway
+  /** For another gateway over the same engines. */
+  readonly gatewayDeps: GatewayDeps
   /** Puts records on the bus, in order. */
   publish(...records: TestRecord[]): Promise<void>
   /** Puts records into the store, as the writer would. */
@@ -59,7 +61,15 @@ export async function startGatewayKit(env: Record<string, string> = {}): Promise
   await metadata.start()
   const access = await createTestAccess(metadata)
   const config = readGatewayConfig({ env: { DRIFTLINE_HTTP_PORT: '0', ...env }, yaml: {}, file: null })
-  const open = (): Gateway => openGateway(config, { bus, store, metadata, access })
+  const gatewayDeps: GatewayDeps = {
+    ...base,
+    bus,
+    metadata,
+    analytics: store.store,
+    access: access.access,
+    metrics: createSelfMetrics(),
+  }
+  const open = (): Gateway => createGateway(config, { ...gatewayDeps, metrics: createSelfMetrics() })
   let gateway = open()
   await gateway.start()
   let tokens = 0
@@ -74,6 +84,7 @@ export async function startGatewayKit(env: Record<string, string> = {}): Promise
     get gateway() {
       return gateway
     },
+    gatewayDeps,
     publish: (...records) => bus.publish(records.map(({ record }) => record)),
     async keep(...records) {
       const byTable = new Map<string, TestRecord[]>()
@@ -104,21 +115,6 @@ export async function startGatewayKit(env: Record<string, string> = {}): Promise
     },
   }
   return kit
-}
-
-function openGateway(
-  config: GatewayConfig,
-  engines: { bus: Bus; store: TestStore; metadata: Metadata; access: TestAccess },
-): Gateway {
-  return createGateway(config, {
-    bus: engines.bus,
-    analytics: engines.store.store,
-    metadata: engines.metadata,
-    access: engines.access.access,
-    logger: createLogger('fatal'),
-    metrics: createSelfMetrics(),
-    clock: systemClock,
-  })
 }
 
 /** Asks as the administrator unless told otherwise; `token: null` asks as nobody. */
