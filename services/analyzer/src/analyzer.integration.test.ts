@@ -91,8 +91,14 @@ function killable(store: CheckpointStore): CheckpointStore & { stopsKeeping: boo
   const wrapped = {
     ...store,
     stopsKeeping: false,
-    save: async (partition: number, checkpoint: Parameters<CheckpointStore['save']>[1]) =>
-      wrapped.stopsKeeping ? false : store.save(partition, checkpoint),
+    async take(partition: number) {
+      const holding = await store.take(partition)
+      const save = async (bytes: Uint8Array): Promise<boolean> => {
+        if (wrapped.stopsKeeping) throw new Error('killed')
+        return holding.save(bytes)
+      }
+      return { ...holding, save }
+    },
   }
   return wrapped
 }

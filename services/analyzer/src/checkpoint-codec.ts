@@ -39,8 +39,3 @@ export function decodeMoment(bytes: Uint8Array): PartitionMoment | null {
   const { version, ...moment } = deserialize(bytes) as PartitionMoment & { version: number }
   return version === VERSION ? moment : null
 }
-
-/** How far a moment has come, as one number. */
-export function progressOf(positions: ReadonlyMap<string, number>): number {
-  return [...positions.values()].reduce((sum, position) => sum + position, 0)
-}

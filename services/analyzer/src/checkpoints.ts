@@ -5,24 +5,26 @@ import type { Component } from '@driftline/platform/lifecycle'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { open, type RootDatabase } from 'lmdb'
 
-/** The state of one partition at one moment, with how far its input had come. */
-export interface Checkpoint {
-  /** Only ever grows; an older checkpoint never replaces a newer one, whoever writes it. */
-  readonly progress: number
-  readonly bytes: Uint8Array
+/** What an owner of a partition has: the last checkpoint, and the right to store the next. */
+export interface Holding {
+  /** The last checkpoint, whoever stored it; null for none. */
+  readonly bytes: Uint8Array | null
+  /** Resolves when it is durable; answers false, having stored nothing, when the partition has another owner. */
+  save(bytes: Uint8Array): Promise<boolean>
 }
 
 /** Keeps the last checkpoint of each partition, durably. */
 export interface CheckpointStore extends Component {
-  load(partition: number): Promise<Checkpoint | null>
-  /** Resolves when it is durable; answers false when a newer one was there. */
-  save(partition: number, checkpoint: Checkpoint): Promise<boolean>
+  /** Makes the caller the owner of the partition: from then on nobody who had it before stores anything. */
+  take(partition: number): Promise<Holding>
 }
 
 /** In a file of its own below the data directory, for the one process that owns it. Errors: `data_dir_unusable`. */
 export function createFileCheckpoints(config: { readonly dataDir: string }): CheckpointStore {
   const path = join(config.dataDir, 'analyzer')
-  let database: RootDatabase<{ progress: number; bytes: Uint8Array }, number> | null = null
+  /** Those who own a partition, all of them in this process. */
+  const owners = new Map<number, object>()
+  let database: RootDatabase<{ bytes: Uint8Array }, number> | null = null
   const opened = () => {
     if (database === null) throw new AppError('stopped', 'the checkpoints are closed')
     return database
@@ -40,16 +42,19 @@ export function createFileCheckpoints(config: { readonly dataDir: string }): Che
       await database?.close()
       database = null
     },
-    async load(partition) {
-      return opened().get(partition) ?? null
-    },
-    async save(partition, { progress, bytes }) {
-      const db = opened()
-      const before = db.get(partition)
-      if (before !== undefined && before.progress > progress) return false
-      await db.put(partition, { progress, bytes })
-      await db.flushed
-      return true
+    async take(partition) {
+      const owner = {}
+      owners.set(partition, owner)
+      return {
+        bytes: opened().get(partition)?.bytes ?? null,
+        async save(bytes) {
+          if (owners.get(partition) !== owner) return false
+          const db = opened()
+          await db.put(partition, { bytes })
+          await db.flushed
+          return true
+        },
+      }
     },
   }
 }
@@ -64,25 +69,30 @@ export function createMetadataCheckpoints(deps: {
     name: 'analyzer checkpoints',
     async start() {},
     async stop() {},
-    async load(partition) {
-      const row = await metadata.db
-        .selectFrom('analyzer_checkpoints')
-        .select(['progress', 'state'])
-        .where('partition', '=', partition)
-        .executeTakeFirst()
-      return row === undefined ? null : { progress: row.progress, bytes: Buffer.from(row.state, 'base64') }
-    },
-    async save(partition, { progress, bytes }) {
-      const row = { progress, state: Buffer.from(bytes).toString('base64'), updated_at: new Date(clock.nowMs()) }
-      const saved = await metadata.db
+    async take(partition) {
+      const { version, state } = await metadata.db
         .insertInto('analyzer_checkpoints')
-        .values({ partition, ...row })
+        .values({ partition, version: 1, state: '', updated_at: new Date(clock.nowMs()) })
         .onConflict((conflict) =>
-          conflict.column('partition').doUpdateSet(row).where('analyzer_checkpoints.progress', '<=', progress),
+          conflict.column('partition').doUpdateSet(({ ref, eb }) => ({
+            version: eb(ref('analyzer_checkpoints.version'), '+', 1),
+          })),
         )
-        .returning('partition')
-        .executeTakeFirst()
-      return saved !== undefined
+        .returning(['version', 'state'])
+        .executeTakeFirstOrThrow()
+      return {
+        bytes: state === '' ? null : Buffer.from(state, 'base64'),
+        async save(bytes) {
+          const saved = await metadata.db
+            .updateTable('analyzer_checkpoints')
+            .set({ state: Buffer.from(bytes).toString('base64'), updated_at: new Date(clock.nowMs()) })
+            .where('partition', '=', partition)
+            .where('version', '=', version)
+            .returning('partition')
+            .executeTakeFirst()
+          return saved !== undefined
+        },
+      }
     },
   }
 }

@@ -12,9 +12,7 @@ export interface InputMerge {
   next(): BusRecord | null
   /** Copies what still waits, because the bus takes its memory back. */
   keepWaiting(): void
-  /** From now on topics that have given nothing yet are taken to be at their end. */
-  settle(): void
-  /** Offset of the first record of each topic that `next` has not given. */
+  /** Offset of the first record that `next` has not given, of each topic that has given any or had a position. */
   positions(): Map<string, number>
   readonly waiting: number
 }
@@ -24,15 +22,17 @@ interface Input {
   readonly queue: BusRecord[]
   /** So many at the front of the queue are copies of our own. */
   copied: number
-  /** Offset after the last record that came. */
-  end: number
-  state: 'unknown' | 'behind' | 'at-end'
+  /** Offset after the last record that came; null before the first. */
+  end: number | null
+  behind: boolean
 }
 
 export interface InputMergeConfig {
   /** In the order in which records that were stored at the same moment are given. */
   readonly topics: readonly string[]
   readonly positions: ReadonlyMap<string, number>
+  /** Topics that have records to be read: until they come, nothing stored later passes. */
+  readonly behind: ReadonlySet<string>
   /** When more wait, they are given in order without waiting for topics that are behind. */
   readonly waitingMax: number
 }
@@ -42,18 +42,15 @@ export function createInputMerge(config: InputMergeConfig): InputMerge {
     topic,
     queue: [],
     copied: 0,
-    end: config.positions.get(topic) ?? 0,
-    state: 'unknown',
+    end: config.positions.get(topic) ?? null,
+    behind: config.behind.has(topic),
   }))
   const inputOf = new Map(inputs.map((input) => [input.topic, input]))
   let waiting = 0
-  let settled = false
 
   const mayPass = (): boolean => {
     if (waiting > config.waitingMax) return true
-    const isOpen = ({ queue, state }: Input): boolean =>
-      queue.length === 0 && (state === 'behind' || (state === 'unknown' && !settled))
-    return !inputs.some(isOpen)
+    return !inputs.some(({ queue, behind }) => queue.length === 0 && behind)
   }
 
   return {
@@ -64,12 +61,12 @@ export function createInputMerge(config: InputMergeConfig): InputMerge {
       const input = inputOf.get(topic)
       if (input === undefined) return
       for (const record of records) {
-        if (record.offset < input.end) continue
+        if (input.end !== null && record.offset < input.end) continue
         input.queue.push(record)
         waiting += 1
       }
-      input.end = Math.max(input.end, (records.at(-1)?.offset ?? -1) + 1)
-      input.state = input.end >= endOffset ? 'at-end' : 'behind'
+      input.end = Math.max(input.end ?? 0, records.at(-1)!.offset + 1)
+      input.behind = input.end < endOffset
     },
     next() {
       if (waiting === 0 || !mayPass()) return null
@@ -91,9 +88,9 @@ export function createInputMerge(config: InputMergeConfig): InputMerge {
         }
       }
     },
-    settle() {
-      settled = true
+    positions() {
+      const known = inputs.filter(({ end }) => end !== null)
+      return new Map(known.map(({ topic, queue, end }) => [topic, queue[0]?.offset ?? end!]))
     },
-    positions: () => new Map(inputs.map(({ topic, queue, end }) => [topic, queue[0]?.offset ?? end])),
   }
 }

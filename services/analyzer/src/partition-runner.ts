@@ -4,8 +4,8 @@ import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
 import { topics } from '@driftline/proto'
 import type { AnalyzerMetrics } from './analyzer-metrics.ts'
-import { decodeMoment, encodeMoment, type PartitionMoment, progressOf } from './checkpoint-codec.ts'
-import type { CheckpointStore } from './checkpoints.ts'
+import { decodeMoment, encodeMoment } from './checkpoint-codec.ts'
+import type { CheckpointStore, Holding } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
 import { decodeRecord } from './decode.ts'
 import { createInputMerge } from './input-merge.ts'
@@ -18,6 +18,8 @@ export const inputTopics = [topics.series.name, topics.snapshots.name, topics.sa
 
 export interface PartitionRunnerDeps {
   readonly bus: Bus
+  /** The consumer group whose partitions these are. */
+  readonly group: string
   readonly checkpoints: CheckpointStore
   readonly logger: Logger
   readonly metrics: AnalyzerMetrics
@@ -36,13 +38,12 @@ export interface PartitionRunner {
 const WAITING_MAX = 10_000
 const PUBLISH_RECORDS_MAX = 500
 const REPEAT_SOURCES_MAX = 20_000
-/** So long after the start, a topic that has given nothing is taken to have nothing. */
-const SETTLE_MS = 1000
 
 interface Runner {
   readonly config: AnalyzerConfig
   readonly deps: PartitionRunnerDeps
   readonly number: number
+  readonly holding: Holding
   readonly partition: Partition
   readonly merge: ReturnType<typeof createInputMerge>
   readonly repeats: ReturnType<typeof createRepeatFilter>
@@ -50,6 +51,8 @@ interface Runner {
   readonly outbox: OutgoingRecord[]
   /** Positions of the last stored checkpoint. */
   saved: ReadonlyMap<string, number>
+  /** Where reading began, for topics that the last stored checkpoint does not know yet. */
+  readonly began: Map<string, number>
   checkpointDueMs: number
   flushing: Promise<void>
   closed: boolean
@@ -61,7 +64,11 @@ export async function openPartitionRunner(
   deps: PartitionRunnerDeps,
   number: number,
 ): Promise<PartitionRunner> {
-  const moment = await restore(deps, number)
+  const holding = await deps.checkpoints.take(number)
+  const moment = holding.bytes === null ? null : decodeMoment(holding.bytes)
+  if (holding.bytes !== null && moment === null) {
+    deps.logger.warn({ partition: number }, 'the checkpoint is of another version; starting without its state')
+  }
   const repeats = createRepeatFilter({ maxSources: REPEAT_SOURCES_MAX })
   repeats.restore(moment?.repeats ?? [])
   const positions = moment?.positions ?? new Map<string, number>()
@@ -69,21 +76,26 @@ export async function openPartitionRunner(
     config,
     deps,
     number,
+    holding,
     partition: openPartition(config.step, moment?.state ?? createPartitionState()),
-    merge: createInputMerge({ topics: inputTopics, positions, waitingMax: WAITING_MAX }),
+    merge: createInputMerge({
+      topics: inputTopics,
+      positions,
+      behind: await topicsBehind(deps, number),
+      waitingMax: WAITING_MAX,
+    }),
     repeats,
     outbox: [],
     saved: positions,
+    began: new Map(),
     checkpointDueMs: deps.clock.nowMs() + config.checkpointMs,
     flushing: Promise.resolve(),
     closed: false,
   }
   if (moment === null) await learnSeries(runner)
-  const settling = setTimeout(() => settle(runner), SETTLE_MS)
   return {
     handle: (batch) => handle(runner, batch),
     async close() {
-      clearTimeout(settling)
       if (runner.closed) return
       runner.closed = true
       await flush(runner)
@@ -92,15 +104,10 @@ export async function openPartitionRunner(
   }
 }
 
-async function restore(
-  { checkpoints, logger }: PartitionRunnerDeps,
-  partition: number,
-): Promise<PartitionMoment | null> {
-  const stored = await checkpoints.load(partition)
-  if (stored === null) return null
-  const moment = decodeMoment(stored.bytes)
-  if (moment === null) logger.warn({ partition }, 'the checkpoint is of another version; starting without its state')
-  return moment
+/** Asked, not waited for: a topic that gives nothing for a while may have nothing, or be slow to come. */
+async function topicsBehind({ bus, group }: PartitionRunnerDeps, number: number): Promise<Set<string>> {
+  const lags = await Promise.all(inputTopics.map((topic) => bus.lagOf(group, topic, number)))
+  return new Set(inputTopics.filter((_, index) => lags[index]! > 0))
 }
 
 /** Without a checkpoint, definitions that the group has read long ago are read again: samples do not repeat them. */
@@ -114,9 +121,10 @@ async function learnSeries({ deps, number, partition, config }: Runner): Promise
 
 async function handle(runner: Runner, batch: RecordBatch): Promise<number> {
   const first = batch.records[0]!.offset
-  if (runner.closed) return runner.saved.get(batch.topic) ?? first
-  const expected = runner.merge.positions().get(batch.topic) ?? 0
-  if (expected > 0 && first > expected && runner.saved.size > 0 && runner.merge.waiting === 0) {
+  if (!runner.began.has(batch.topic)) runner.began.set(batch.topic, first)
+  if (runner.closed) return safeOffset(runner, batch.topic)
+  const expected = runner.merge.positions().get(batch.topic)
+  if (expected !== undefined && first > expected && runner.merge.waiting === 0) {
     runner.deps.metrics.gaps.inc()
     runner.deps.logger.warn({ topic: batch.topic, expected, first }, 'input was gone before it was read')
   }
@@ -125,15 +133,12 @@ async function handle(runner: Runner, batch: RecordBatch): Promise<number> {
   runner.merge.keepWaiting()
   await flush(runner)
   if (runner.deps.clock.nowMs() >= runner.checkpointDueMs) await checkpoint(runner)
-  return runner.saved.get(batch.topic) ?? first
+  return safeOffset(runner, batch.topic)
 }
 
-function settle(runner: Runner): void {
-  if (runner.closed) return
-  runner.merge.settle()
-  drain(runner)
-  // What could not be published stays in the outbox; the next batch tries again.
-  flush(runner).catch((error: unknown) => runner.deps.logger.warn({ error }, 'could not publish KPIs'))
+/** Everything below it is in the last stored checkpoint. */
+function safeOffset({ saved, began }: Runner, topic: string): number {
+  return saved.get(topic) ?? began.get(topic) ?? 0
 }
 
 /** Applies what may be applied. Synchronous, so that state, positions and outbox always belong together. */
@@ -192,9 +197,12 @@ async function checkpoint(runner: Runner): Promise<void> {
   const bytes = encodeMoment({ positions, repeats: runner.repeats.snapshot(), state: runner.partition.state })
   deps.metrics.checkpointBytes.set({ partition: String(number) }, bytes.length)
   try {
-    const isNewest = await deps.checkpoints.save(number, { progress: progressOf(positions), bytes })
-    if (isNewest) runner.saved = positions
-    else deps.logger.warn({ partition: number }, 'another instance has come further with this partition')
+    if (await runner.holding.save(bytes)) runner.saved = positions
+    else {
+      // The bus has not told us yet. Whatever we did from here on, the other one does, too.
+      runner.closed = true
+      deps.logger.warn({ partition: number }, 'another instance has taken this partition over')
+    }
   } catch (error) {
     deps.metrics.checkpointFailures.inc()
     deps.logger.warn({ error, partition: number }, 'could not store a checkpoint')

@@ -30,7 +30,11 @@ interface OwnedPartition {
 
 /** Turns samples, process tables and ticks into KPIs per second of event time. */
 export function createAnalyzer(config: AnalyzerConfig, deps: AnalyzerDeps): Component {
-  const runnerDeps: PartitionRunnerDeps = { ...deps, metrics: createAnalyzerMetrics(deps.metrics) }
+  const runnerDeps: PartitionRunnerDeps = {
+    ...deps,
+    group: GROUP,
+    metrics: createAnalyzerMetrics(deps.metrics),
+  }
   const owned = new Map<number, OwnedPartition>()
   let subscription: Subscription | undefined
 

@@ -1,5 +1,5 @@
 import { partitionOf } from '@driftline/proto'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Bus, BusRecord, OutgoingRecord } from './bus.ts'
 import {
   alike,
@@ -235,6 +235,15 @@ function describeGroups({ bus, reopen }: Context): void {
     expect(done.texts()).toEqual(['c'])
   })
 
+  it('says how many records a group has not committed', async () => {
+    expect(await bus().lagOf('lagging', narrow, 0)).toBe(0)
+    await bus().publish(numbered('r', 5).map((text) => textRecord(narrow, text)))
+    expect(await bus().lagOf('lagging', narrow, 0)).toBe(5)
+    await collectCommitting(bus(), 'lagging', () => 3)
+    await vi.waitFor(async () => expect(await bus().lagOf('lagging', narrow, 0)).toBe(2), 30_000)
+    expect(await bus().lagOf('another', narrow, 0)).toBe(5)
+  })
+
   it('keeps groups apart', async () => {
     const slow = await collectCommitting(bus(), 'slow', () => 0)
     const quick = await collect(bus(), { group: 'quick', topics: [narrow] })
@@ -305,8 +314,7 @@ function describeSharing({ bus }: Context): void {
       const sizes = expected.map(([, size]) => size)
       const numbers = await until(
         () => members.map(numbersOf),
-        (each) =>
-          each.every((own, index) => own?.length === sizes[index]) && new Set(each.flat()).size === 4,
+        (each) => each.every((own, index) => own?.length === sizes[index]) && new Set(each.flat()).size === 4,
       )
       return numbers as number[][]
     }

@@ -75,5 +75,7 @@ export interface Bus extends Component {
   tail(options: TailOptions): Promise<Subscription>
   /** Reads a range of one partition, `from` inclusive to `to` exclusive, for replays. */
   read(topic: string, partition: number, from: number, to: number): Promise<BusRecord[]>
+  /** How many records of a partition are stored and not committed by the group; all, when it has committed nothing. */
+  lagOf(group: string, topic: string, partition: number): Promise<number>
   partitionsOf(topic: string): number
 }

@@ -176,6 +176,12 @@ export function createEmbeddedBus(given: EmbeddedBusConfig, deps: EmbeddedBusDep
       const log = logsOf(topic)[partition]
       return log === undefined ? [] : readRange(log, from, to)
     },
+    async lagOf(group, topic, partition) {
+      requireRunning()
+      const log = logsOf(topic)[partition]
+      if (log === undefined) throw new Error(`${topic} has no partition ${partition}`)
+      return log.endOffset() - Math.max(offsets.get(group, topic, partition) ?? 0, log.startOffset())
+    },
     partitionsOf: (topic) => topicNamed(topic).partitions,
   }
 }

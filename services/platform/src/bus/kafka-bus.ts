@@ -138,6 +138,10 @@ export function createKafkaBus(given: KafkaBusConfig, deps: KafkaBusDeps): Bus {
       requireRunning()
       return readers.read(topic, { partition, from, to })
     },
+    async lagOf(group, topic, partition) {
+      requireRunning()
+      return readers.lagOf(group, topic, partition)
+    },
     partitionsOf: (topic) => topicNamed(topic).partitions,
   }
 }

@@ -125,9 +125,9 @@ interface WriterPositionsTable {
 /** Key (partition). The state of the analyzer where it has no disk of its own; no tenant, for a partition carries all. */
 interface AnalyzerCheckpointsTable {
   partition: number
-  /** Sum of the input offsets: it only ever grows, so an owner that lost the partition cannot overwrite the next. */
-  progress: number
-  /** The checkpoint's bytes as base64. */
+  /** Raised by each new owner: one that lost the partition cannot overwrite what the next has stored. */
+  version: number
+  /** The checkpoint's bytes as base64; empty when none has been stored. */
   state: string
   updated_at: Date
 }

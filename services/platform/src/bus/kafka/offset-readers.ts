@@ -4,12 +4,14 @@ import { translateKafkaError } from './client.ts'
 import type { ConsumerDeps } from './consumer.ts'
 import { startSeekingConsumer } from './seeking-consumer.ts'
 
-/** Reading without a group's offsets: tails and ranges. */
+/** Reading without consuming: tails, ranges, and how far a group is behind. */
 export interface OffsetReaders {
   /** Resolves when nothing stored from now on can be missed. Errors: `bus_unavailable`. */
   tail(options: TailOptions): Promise<Subscription>
   /** The records of `range` that are there. Errors: `bus_unavailable`. */
   read(topic: string, range: { partition: number; from: number; to: number }): Promise<BusRecord[]>
+  /** Records from a group's committed offset to the end. Errors: `bus_unavailable`. */
+  lagOf(group: string, topic: string, partition: number): Promise<number>
 }
 
 export function createOffsetReaders(
@@ -60,6 +62,10 @@ export function createOffsetReaders(
       await reader.stop()
       return records
     },
+    async lagOf(group, topic, partition) {
+      const { low, high } = (await limitsOf(admin, topicPrefix + topic))[partition]!
+      return high - Math.max(low, await committedBy(admin, topicPrefix + group, topicPrefix + topic, partition))
+    },
   }
 }
 
@@ -73,5 +79,16 @@ async function limitsOf(admin: Admin, topic: string): Promise<{ low: number; hig
     return limits
   } catch (error) {
     throw translateKafkaError(error, `could not ask Kafka for the offsets of ${topic}`)
+  }
+}
+
+/** The offset that a group has committed; 0 for none. */
+async function committedBy(admin: Admin, groupId: string, topic: string, partition: number): Promise<number> {
+  try {
+    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    const offset = found?.partitions.find((each) => each.partition === partition)?.offset ?? '-1'
+    return Math.max(0, Number(offset))
+  } catch (error) {
+    throw translateKafkaError(error, `could not ask Kafka how far ${groupId} has come in ${topic}`)
   }
 }

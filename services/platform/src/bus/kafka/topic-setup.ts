@@ -43,6 +43,8 @@ function configOf(topic: BusTopic): Record<string, string | number> {
     'cleanup.policy': 'delete',
     'retention.ms': topic.retentionMs,
     'segment.ms': Math.ceil(topic.retentionMs / SEGMENTS_PER_RETENTION),
+    // By the broker's clock, which is one for all who write to a partition; those of the producers may differ.
+    'message.timestamp.type': 'LogAppendTime',
     'max.message.bytes': MAX_BATCH_BYTES,
   }
 }
