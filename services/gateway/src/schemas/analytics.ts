@@ -38,7 +38,6 @@ export const performanceMetrics = z
     baseline: z.record(kpiName, normal).describe('Centre and spread per KPI; null while there is no baseline'),
   })
   .meta({ id: 'PerformanceMetrics' })
-export type PerformanceMetrics = z.infer<typeof performanceMetrics>
 
 export const kpiTrend = z
   .object({
@@ -64,7 +63,6 @@ export const analyticsResult = z
     recommendations: z.array(z.string()),
   })
   .meta({ id: 'AnalyticsResult' })
-export type AnalyticsResult = z.infer<typeof analyticsResult>
 
 export const aggregation = z.enum(['avg', 'min', 'max', 'sum', 'count', 'last'])
 export type Aggregation = z.infer<typeof aggregation>

@@ -69,7 +69,6 @@ export const hostTable = z
     nextCursor: z.null(),
   })
   .meta({ id: 'HostTable', description: 'The whole process table of a host at one moment; never paged' })
-export type HostTable = z.infer<typeof hostTable>
 
 export const atQuery = z.object({
   at: queryTime.optional().describe('The past moment to show; ISO 8601 or milliseconds. Without it: now'),
