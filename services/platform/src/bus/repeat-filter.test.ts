@@ -40,6 +40,25 @@ describe('the repeat filter', () => {
     expect(filter.isRepeat(record(1, { epoch: '10' }))).toBe(true)
   })
 
+  it('knows what a source repeats that started twenty times before it was answered', () => {
+    const filter = createRepeatFilter({ maxSources: 10 })
+    const startMs = Date.UTC(2026, 0, 1)
+    const starts = Array.from({ length: 20 }, (_, start) => String(startMs + start * 2000))
+    for (const epoch of starts) expect(filter.isRepeat(record(3, { epoch }))).toBe(false)
+    for (const epoch of starts) expect(filter.isRepeat(record(3, { epoch }))).toBe(true)
+  })
+
+  it('forgets starts that are two days older than the last, but for the last four', () => {
+    const filter = createRepeatFilter({ maxSources: 10 })
+    const startMs = Date.UTC(2026, 0, 1)
+    for (let day = 0; day < 30; day++) filter.isRepeat(record(1, { epoch: String(startMs + day * 86_400_000) }))
+    const known = (): string[] => Object.keys(filter.snapshot()[0]?.sequences ?? {})
+    expect(known()).toEqual([26, 27, 28, 29].map((day) => String(startMs + day * 86_400_000)))
+    for (let hour = 1; hour <= 40; hour++)
+      filter.isRepeat(record(1, { epoch: String(startMs + 29 * 86_400_000 + hour) }))
+    expect(known()).toHaveLength(32)
+  })
+
   it('forgets the source that was silent longest, and counts it', () => {
     const filter = createRepeatFilter({ maxSources: 2 })
     filter.isRepeat(record(1, { source: 'a' }))

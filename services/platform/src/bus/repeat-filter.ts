@@ -3,7 +3,10 @@ import type { BusRecord } from './bus.ts'
 export interface RepeatFilterConfig {
   /** Sources remembered, counted per partition; beyond it the one that was silent longest is forgotten. */
   readonly maxSources: number
-  /** Starts remembered per source; beyond it the oldest is forgotten. */
+  /**
+   * Starts remembered per source; beyond it the oldest is forgotten. A source that starts again and again before it is
+   * answered repeats what it stored under all of them.
+   */
   readonly maxEpochsPerSource?: number
 }
 
@@ -46,7 +49,11 @@ interface Source {
   readonly sequences: Map<string, string>
 }
 
-const DEFAULT_EPOCHS_PER_SOURCE = 4
+const DEFAULT_EPOCHS_PER_SOURCE = 32
+/** So many are kept whatever their age; of a source that starts once in a while no more are. */
+const EPOCHS_KEPT = 4
+/** Epochs are start times: nobody keeps batches for longer than this before a younger start and still sends them. */
+const EPOCH_LIFE_MS = 48 * 3_600_000
 const DECIMAL = /^(0|[1-9]\d{0,19})$/
 
 export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
@@ -74,7 +81,7 @@ export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
     const highest = sequences.get(epoch)
     if (highest !== undefined && !isAbove(sequence, highest)) return false
     sequences.set(epoch, sequence)
-    if (sequences.size > maxEpochsPerSource) sequences.delete(lowest(sequences.keys()))
+    if (highest === undefined) forgetEpochs(sequences, maxEpochsPerSource)
     return true
   }
 
@@ -103,13 +110,18 @@ export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
   }
 }
 
+/** Forgets the oldest epochs beyond the bound, and those that nobody sends any more; never the youngest few. */
+function forgetEpochs(sequences: Map<string, string>, max: number): void {
+  const kept = Math.min(max, EPOCHS_KEPT)
+  if (sequences.size <= kept) return
+  const youngestFirst = [...sequences.keys()].sort((a, b) => (isAbove(a, b) ? -1 : 1))
+  const aliveSince = Number(youngestFirst[0]) - EPOCH_LIFE_MS
+  for (const [index, epoch] of youngestFirst.entries()) {
+    if (index >= max || (index >= kept && Number(epoch) < aliveSince)) sequences.delete(epoch)
+  }
+}
+
 /** Compares decimals without leading zeros, of any length: counters may pass what a number holds exactly. */
 function isAbove(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length
-}
-
-function lowest(decimals: Iterable<string>): string {
-  let found: string | undefined
-  for (const each of decimals) if (found === undefined || isAbove(found, each)) found = each
-  return found!
 }
