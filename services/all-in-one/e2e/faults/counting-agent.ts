@@ -22,7 +22,7 @@ export interface CountingAgent {
   readonly host: string
   /** Batches that it has made. */
   scans(): number
-  /** The last batch that the server has acknowledged. */
+  /** The last of its batches that the server has acknowledged; what an earlier run left comes before them. */
   acknowledged(): number
   /** When scan n was, by index n; milliseconds since the Unix epoch. */
   readonly timesMs: readonly number[]
@@ -56,11 +56,12 @@ export async function startCountingAgent(options: CountingAgentOptions): Promise
   })
   const agent = createAgent(config, { logger: createLogger('fatal'), clock, reader })
   await agent.start()
+  const { epoch } = JSON.parse(readFileSync(join(directory, 'installation.json'), 'utf8')) as { epoch: number }
   return {
     host,
     scans: reader.scans,
     timesMs,
-    acknowledged: () => acknowledgedIn(directory),
+    acknowledged: () => acknowledgedIn(directory, epoch),
     pause: reader.pause,
     async stop() {
       reader.pause()
@@ -84,10 +85,10 @@ function createRememberingClock(): Clock & { lastMs(): number } {
 }
 
 /** The agent writes down what the server has: the epoch and then the sequence, which here is the scan's number. */
-function acknowledgedIn(directory: string): number {
+function acknowledgedIn(directory: string, epoch: number): number {
   try {
     const bytes = readFileSync(join(directory, 'acknowledged'))
-    return bytes.length < 16 ? 0 : Number(bytes.readBigUInt64LE(8))
+    return bytes.length < 16 || bytes.readBigUInt64LE(0) !== BigInt(epoch) ? 0 : Number(bytes.readBigUInt64LE(8))
   } catch {
     return 0
   }

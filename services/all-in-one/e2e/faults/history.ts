@@ -10,10 +10,10 @@ import { COUNTER_PID, pidsAfter } from './counting-reader.ts'
 import type { SeededRandom } from './random.ts'
 import type { RestClient } from './rest.ts'
 
-const STORED_WITHIN_MS = 180_000
+export const STORED_WITHIN_MS = 180_000
 const MOMENTS = 12
 
-const counterSeries = (host: string): string =>
+export const counterSeries = (host: string): string =>
   String(seriesId('default', processId('host', host), hostMetrics.load1.name, '{}'))
 
 /** Lets the agent send what it still has, until all of it has come out at the other end; asked through the API. */

@@ -20,7 +20,7 @@ export interface Product {
 }
 
 /** Inserts as often as it can, so that a random moment is likely to fall into one. */
-const EAGER_WRITER = { DRIFTLINE_WRITER_LINGER: '50ms', DRIFTLINE_WRITER_QUIET_LINGER: '50ms' }
+export const EAGER_WRITER = { DRIFTLINE_WRITER_LINGER: '50ms', DRIFTLINE_WRITER_QUIET_LINGER: '50ms' }
 
 export async function createProduct(options: { readonly dataDir?: string } = {}): Promise<Product> {
   const directory = mkdtempSync(join(tmpdir(), 'driftline-faults-'))
