@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import type { Bus, BusRecord, OutgoingRecord } from '@driftline/platform/bus/bus'
+import type { Bus, BusRecord } from '@driftline/platform/bus/bus'
 import { createEmbeddedBus } from '@driftline/platform/bus/embedded-bus'
 import { createKafkaBus } from '@driftline/platform/bus/kafka-bus'
 import { systemClock } from '@driftline/platform/clock'
@@ -10,75 +10,17 @@ import { createLogger } from '@driftline/platform/logger'
 import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
 import { createSelfMetrics } from '@driftline/platform/metrics'
 import { describeWithServer } from '@driftline/platform/testing/real-servers'
-import {
-  encodeSamples,
-  groupMetrics,
-  type KpiBatch,
-  KpiBatchSchema,
-  MetricKind,
-  PackedSnapshotSchema,
-  ProcessTableSchema,
-  partitionOf,
-  routingKey,
-  SeriesBatchSchema,
-  seriesId,
-  TickSchema,
-  topics,
-} from '@driftline/proto'
+import { type KpiBatch, KpiBatchSchema, partitionOf, routingKey, TickSchema, topics } from '@driftline/proto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type CheckpointStore, createFileCheckpoints, createMetadataCheckpoints } from './checkpoints.ts'
 import { defaultStepConfig } from './config.ts'
 import { createAnalyzer } from './service.ts'
+import { START_MS } from './testing/events.ts'
+import { hostRecords } from './testing/host-records.ts'
 
 const logger = createLogger('fatal')
 const clock = systemClock
-const START_MS = 1_800_000_000_000
 const SECONDS = 20
-
-/** Everything that an intake would publish of one host, second by second. */
-function hostRecords(host: string, second: number): OutgoingRecord[] {
-  const key = routingKey('default', `host:${host}`)
-  const process = `os:${host}:nginx`
-  const metric = groupMetrics.cpu.name
-  const id = seriesId('default', process, metric, '{}')
-  const timeMs = BigInt(START_MS + second * 1000 + 300)
-  const headers = {
-    'content-type': 'application/protobuf',
-    tenant: 'default',
-    source: `agent-${host}`,
-    epoch: '1',
-  } as const
-  const record = (topic: { name: string; message: { typeName: string } }, value: Uint8Array): OutgoingRecord => ({
-    topic: topic.name,
-    key,
-    headers: { ...headers, message: topic.message.typeName, sequence: String(second + 1) },
-    value,
-  })
-  const table = create(ProcessTableSchema, {
-    strings: ['', process],
-    started: { pid: [second + 1], startTimeMs: [timeMs - 100n], group: [1] },
-  })
-  const snapshot = {
-    tenant: 'default',
-    host,
-    timeMs,
-    keyFrame: second === 0,
-    table: toBinary(ProcessTableSchema, table),
-  }
-  const samples = encodeSamples({
-    baseTimeMs: timeMs,
-    seriesPairs: BigUint64Array.of(id),
-    timeOffsetMs: new Int32Array(1),
-    value: Float64Array.of(second / 8),
-  })
-  const series = { id, tenant: 'default', process, metric, unit: '{cpu}', kind: MetricKind.GAUGE, attributes: '{}' }
-  const definition = record(topics.series, toBinary(SeriesBatchSchema, create(SeriesBatchSchema, { series: [series] })))
-  return [
-    ...(second === 0 ? [definition] : []),
-    record(topics.samples, samples),
-    record(topics.snapshots, toBinary(PackedSnapshotSchema, create(PackedSnapshotSchema, snapshot))),
-  ]
-}
 
 async function kpisOf(bus: Bus, host: string): Promise<BusRecord[]> {
   const partition = partitionOf(routingKey('default', `host:${host}`), bus.partitionsOf(topics.kpis.name))

@@ -1,0 +1,147 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Bus, BusRecord } from '@driftline/platform/bus/bus'
+import { createEmbeddedBus } from '@driftline/platform/bus/embedded-bus'
+import { createKafkaBus } from '@driftline/platform/bus/kafka-bus'
+import { createRepeatFilter } from '@driftline/platform/bus/repeat-filter'
+import { systemClock } from '@driftline/platform/clock'
+import { createLogger } from '@driftline/platform/logger'
+import { createTestDatabase } from '@driftline/platform/metadata/create-test-database'
+import { createSelfMetrics } from '@driftline/platform/metrics'
+import { describeWithServer } from '@driftline/platform/testing/real-servers'
+import { topics } from '@driftline/proto'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createFileCheckpoints } from './checkpoints.ts'
+import { createAnalyzer } from './service.ts'
+import { type HandoverRigArguments, handoverStep } from './testing/handover-rig.ts'
+import { hostRecords } from './testing/host-records.ts'
+
+const deps = { logger: createLogger('fatal'), metrics: createSelfMetrics(), clock: systemClock }
+const HOSTS = Array.from({ length: 12 }, (_, index) => `web-${index}`)
+const SECONDS = 400
+const PAUSE_MS = 75
+
+interface Instance {
+  stop(): Promise<unknown>
+  kill(): Promise<unknown>
+}
+
+const running = new Set<Instance>()
+
+async function startInstance(args: HandoverRigArguments): Promise<Instance> {
+  const script = fileURLToPath(new URL('./testing/handover-rig.ts', import.meta.url))
+  const child = fork(script, [JSON.stringify(args)], { execArgv: ['--import', 'tsx'] })
+  const gone = once(child, 'exit')
+  await Promise.race([
+    once(child, 'message'),
+    gone.then(([code]) => Promise.reject(new Error(`the analyzer ended with ${code} before it was ready`))),
+  ])
+  const instance: Instance = {
+    stop() {
+      running.delete(instance)
+      child.send('stop')
+      return gone
+    },
+    kill() {
+      running.delete(instance)
+      child.kill('SIGKILL')
+      return gone
+    },
+  }
+  running.add(instance)
+  return instance
+}
+
+async function publish(bus: Bus, from: number, to: number, pauseMs: number): Promise<void> {
+  for (let second = from; second < to; second++) {
+    await bus.publish(HOSTS.flatMap((host) => hostRecords(host, second)))
+    if (pauseMs > 0) await sleep(pauseMs)
+  }
+}
+
+async function publishedKpis(bus: Bus): Promise<BusRecord[]> {
+  const all: BusRecord[] = []
+  for (let partition = 0; partition < bus.partitionsOf(topics.kpis.name); partition++) {
+    all.push(...(await bus.read(topics.kpis.name, partition, 0, Number.MAX_SAFE_INTEGER)))
+  }
+  return all
+}
+
+const nameOf = ({ headers }: BusRecord): string => `${headers.source}#${headers.sequence}`
+const textOf = ({ value }: BusRecord): string => Buffer.from(value).toString('base64')
+
+/** What consumers see: by host and second the value, repeats dropped by their headers. */
+function seen(records: readonly BusRecord[]): Map<string, string> {
+  const filter = createRepeatFilter({ maxSources: 1000 })
+  const fresh = records.filter((record) => !filter.isRepeat(record))
+  return new Map(fresh.map((record) => [nameOf(record), textOf(record)]))
+}
+
+/** What one analyzer makes of it that never stops. */
+async function undisturbed(): Promise<Map<string, string>> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'driftline-handover-'))
+  const bus = createEmbeddedBus({ dataDir, topics }, deps)
+  const analyzer = createAnalyzer(
+    { dataDir, instance: 'alone', checkpointMs: 60_000, step: handoverStep },
+    { ...deps, bus, checkpoints: createFileCheckpoints({ dataDir }) },
+  )
+  await bus.start()
+  await analyzer.start()
+  await publish(bus, 0, SECONDS, 0)
+  await expect
+    .poll(async () => (await publishedKpis(bus)).length, { timeout: 60_000 })
+    .toBe(HOSTS.length * (SECONDS - 1))
+  const expected = seen(await publishedKpis(bus))
+  await analyzer.stop()
+  await bus.stop()
+  rmSync(dataDir, { recursive: true })
+  return expected
+}
+
+describeWithServer('postgres', 'several analyzers', (postgres) => {
+  describeWithServer('kafka', 'on one Kafka', (kafka) => {
+    let bus: Bus
+    let args: HandoverRigArguments
+
+    beforeAll(async () => {
+      const topicPrefix = `handover-${process.pid}.`
+      args = { kafkaUrl: kafka().url, topicPrefix, postgresUrl: await createTestDatabase(postgres().url) }
+      bus = createKafkaBus({ brokers: [kafka().url], clientId: 'handover', topics, topicPrefix }, deps)
+      await bus.start()
+    })
+    afterEach(() => Promise.all([...running].map((instance) => instance.kill())))
+    afterAll(() => bus?.stop())
+
+    test('come, stop and are killed while hosts stream, and the KPIs are those of one that never stopped', async () => {
+      const expected = await undisturbed()
+      const first = await startInstance(args)
+      const streaming = publish(bus, 0, SECONDS, PAUSE_MS)
+      const second = await startInstance(args)
+      await sleep(2000)
+      await first.stop()
+      const third = await startInstance(args)
+      await sleep(2000)
+      await second.kill()
+      // It is missed after ten seconds; meanwhile another one comes, so that the group changes twice.
+      await startInstance(args)
+      await streaming
+      const missing = async (): Promise<string[]> => {
+        const found = seen(await publishedKpis(bus))
+        return [...expected.keys()].filter((name) => !found.has(name))
+      }
+      await expect.poll(missing, { timeout: 60_000, interval: 1000 }).toEqual([])
+      await third.stop()
+
+      const records = await publishedKpis(bus)
+      const found = seen(records)
+      const contradictory = records.filter((record) => expected.get(nameOf(record)) !== textOf(record))
+      expect(contradictory.map(nameOf)).toEqual([])
+      expect([...found.keys()].sort()).toEqual([...expected.keys()].sort())
+    }, 240_000)
+  })
+})
