@@ -17,6 +17,7 @@ import type { AnyRoute } from './http/route.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
 import { createLiveServer, type LiveServer } from './live/server.ts'
+import type { CacheLine } from './queries/cache.ts'
 import { createCaches, type GatewayCaches } from './queries/caches.ts'
 import { analyticsRoutes } from './routes/analytics.ts'
 import { anomalyRoutes } from './routes/anomalies.ts'
@@ -161,10 +162,8 @@ function assembleApp(
   )
 }
 
-function cacheLines(caches: GatewayCaches) {
-  return [caches.seriesCache, caches.firstSeenCache, caches.storageCache, caches.deadLetterCache].map((cache) =>
-    cache.line(),
-  )
+function cacheLines(caches: GatewayCaches): CacheLine[] {
+  return Object.values(caches).map((cache) => cache.line())
 }
 
 function liveFigures(live: LiveServer, latency: LatencyWindow, nowMs: number) {

@@ -215,6 +215,10 @@ export interface DeadLetter {
 export interface SystemStatus {
   readonly version: string
   readonly startedAt: string
+  /** When the first data came; null before it. */
+  readonly dataSince: string | null
+  /** When the last host has been learned; null when all are. */
+  readonly learningUntil: string | null
   readonly samplesPerSecond: number
   readonly sourceToScreen: { readonly medianMs: number | null; readonly p99Ms: number | null }
   readonly spooledBatches: number

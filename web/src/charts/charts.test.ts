@@ -81,6 +81,18 @@ describe('series', () => {
     expect(stretches(series([]))).toEqual([])
   })
 
+  it.each([
+    ['three readings late', [0, 1000, 5000, 6000], 1000, {}, 1],
+    ['four readings late', [0, 1000, 6000, 7000], 1000, {}, 2],
+    ['short intervals, within 3 s', [0, 250, 3250], 250, {}, 1],
+    ['two steps of means', [0, 10_000, 40_000], 10_000, { intervalMs: 1000 }, 1],
+    ['three steps of means', [0, 10_000, 50_000], 10_000, { intervalMs: 1000 }, 2],
+    ['two minutes of roll-ups', [0, 60_000, 240_000], 60_000, { resolution: '1m' }, 1],
+    ['three minutes of roll-ups', [0, 60_000, 300_000], 60_000, { resolution: '1m' }, 2],
+  ] as const)('draws %s in the right number of pieces', (_, times, stepMs, more, pieces) => {
+    expect(stretches({ ...series([...times], undefined, stepMs), ...more })).toHaveLength(pieces)
+  })
+
   it('finds the nearest point, but not across a gap', () => {
     const s = series([0, 1000, 2000, 60_000], [1, 2, 3, 4])
     expect([nearestIndex(s, 1400), nearestIndex(s, 1600), nearestIndex(s, 30_000), nearestIndex(s, 61_000)]).toEqual([

@@ -198,7 +198,7 @@ export interface QueryAnswer {
 }
 
 /** One KPI out of a history; points without data leave gaps. */
-export function seriesOfKpi(answer: PerformanceAnswer, kpi: Kpi): ChartSeries {
+export function seriesOfKpi(answer: PerformanceAnswer, kpi: Kpi, intervalS?: number): ChartSeries {
   const times: number[] = []
   const values: number[] = []
   for (const point of answer.points) {
@@ -213,11 +213,12 @@ export function seriesOfKpi(answer: PerformanceAnswer, kpi: Kpi): ChartSeries {
     low: null,
     high: null,
     stepMs: answer.step * 1000,
+    ...(intervalS === undefined ? {} : { intervalMs: intervalS * 1000 }),
     resolution: answer.resolution === '1m' ? '1m' : 'raw',
   }
 }
 
-export function seriesOfQuery(answer: QueryAnswer, index = 0): ChartSeries {
+export function seriesOfQuery(answer: QueryAnswer, index = 0, intervalS?: number): ChartSeries {
   const points = answer.series[index]?.points ?? []
   return {
     times: points.map((point) => Date.parse(point.time)),
@@ -225,6 +226,7 @@ export function seriesOfQuery(answer: QueryAnswer, index = 0): ChartSeries {
     low: null,
     high: null,
     stepMs: answer.step * 1000,
+    ...(intervalS === undefined ? {} : { intervalMs: intervalS * 1000 }),
     resolution: answer.resolution,
   }
 }

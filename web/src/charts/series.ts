@@ -4,8 +4,10 @@ export interface ChartSeries {
   readonly values: number[]
   readonly low: number[] | null
   readonly high: number[] | null
-  /** Distance of points; a hole of more than two and a half is drawn as a hole. */
+  /** Distance of points. */
   readonly stepMs: number
+  /** Distance at which the source itself speaks; `stepMs` where that is not known. */
+  readonly intervalMs?: number
   readonly resolution: Resolution
 }
 
@@ -39,9 +41,17 @@ export function nearestIndex(series: ChartSeries, time: number): number {
   return Math.abs(times[low]! - time) <= gapMs(series) ? low : -1
 }
 
-/** A distance between points that means "nothing was heard in between". */
-function gapMs(series: ChartSeries): number {
-  return series.stepMs * 2.5
+/** A busy machine reads late now and then: so much may be missing before it is a gap. */
+const lateMs = 3000
+
+/**
+ * A distance between points beyond which something is missing: more than three readings and 3 s, or more than two
+ * steps where points stand for many readings.
+ */
+function gapMs({ stepMs, intervalMs = stepMs, resolution }: ChartSeries): number {
+  const summed = resolution === '1m' || stepMs > intervalMs
+  // A missing stretch lies between two points, which are one step further apart than it is long.
+  return stepMs + (summed ? 2 * stepMs : Math.max(3 * stepMs, lateMs)) + stepMs / 2
 }
 
 export function valueAt(series: ChartSeries, time: number): number | null {

@@ -60,7 +60,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
       if (signal.aborted) return
       if (!time.isLive) latest.value = shown
       const found = new Map<KpiId, ChartSeries>()
-      for (const kpi of kpis.value) found.set(kpi.id, seriesOfKpi(answer, kpi))
+      for (const kpi of kpis.value) found.set(kpi.id, seriesOfKpi(answer, kpi, intervalS.value))
       series.value = found
       points = answer.points
       lastMs = Date.parse(points.at(-1)?.timestamp ?? '') || 0

@@ -52,7 +52,10 @@ export function useQuery(
           })
           found.set(
             agg ? `${metric} ${agg}` : metric,
-            answer.series.map((one, i) => ({ attributes: one.attributes, series: seriesOfQuery(answer, i) })),
+            answer.series.map((one, i) => ({
+              attributes: one.attributes,
+              series: seriesOfQuery(answer, i, intervalS.value),
+            })),
           )
         }),
       )

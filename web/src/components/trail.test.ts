@@ -12,8 +12,16 @@ it('stays flat for little and fills its height for much', () => {
 })
 
 it('breaks the line at a gap', () => {
-  const { line } = trailPaths([1, Number.NaN, 1], 90, 22)
-  expect(line.match(/M/g)).toHaveLength(2)
+  const nothing = Number.NaN
+  expect(trailPaths([1, nothing, nothing, nothing, 1], 90, 22).line.match(/M/g)).toHaveLength(2)
+})
+
+it('draws through a point or two that came late', () => {
+  const nothing = Number.NaN
+  expect(trailPaths([1, nothing, nothing, 0.25], 80, 22)).toMatchObject({
+    line: 'M0 2L20 6L40 10L60 14L80 14',
+    gaps: '',
+  })
 })
 
 it('draws one dashed stroke per gap', () => {

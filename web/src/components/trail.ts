@@ -1,13 +1,33 @@
 /** A trail never fills its height for less than this many cores: an idle process stays flat. */
 const fullScaleCoresMin = 0.25
 
+/** So many points may be missing before it is a gap: a busy machine reads late now and then. */
+const lateMax = 2
+
+/** Short holes between points are drawn through, in a straight line. */
+function joined(values: readonly number[]): number[] {
+  const out = [...values]
+  let last = -1
+  for (let i = 0; i < out.length; i++) {
+    if (Number.isNaN(out[i])) continue
+    const missing = i - last - 1
+    if (last >= 0 && missing > 0 && missing <= lateMax) {
+      const rise = (out[i]! - out[last]!) / (missing + 1)
+      for (let k = 1; k <= missing; k++) out[last + k] = out[last]! + rise * k
+    }
+    last = i
+  }
+  return out
+}
+
 /** SVG paths of a trail of CPU values in cores, oldest first; NaN is a gap. */
 export function trailPaths(
-  values: readonly number[],
+  points: readonly number[],
   width: number,
   height: number,
 ): { line: string; area: string; gaps: string } {
   const base = height - 4
+  const values = joined(points)
   if (values.length === 0) return { line: '', area: '', gaps: `M0 ${base}H${width}` }
   const peak = Math.max(fullScaleCoresMin, ...values.filter((value) => !Number.isNaN(value)))
   const step = width / values.length

@@ -34,3 +34,11 @@ export function spanWords(ms: number): string {
     .replace(/(\d+)([dhms])/g, (_, amount: string, unit: string) => `${amount} ${words[unit]} `)
     .trim()
 }
+
+const presetsMs = [300_000, 900_000, 3_600_000] as const
+
+/** The smallest of 5 min, 15 min and 1 h that holds all data since `beganMs`; an hour when that is unknown. */
+export function fittingRangeMs(beganMs: number | null, nowMs: number): number {
+  const hour = presetsMs[2]
+  return beganMs === null ? hour : (presetsMs.find((ms) => ms >= nowMs - beganMs) ?? hour)
+}

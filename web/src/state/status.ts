@@ -1,8 +1,9 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import { api, type Page } from '../api/client.ts'
+import { api } from '../api/client.ts'
 import { useLiveConnection } from '../api/live.ts'
-import type { ProcessDetail, SystemStatus } from '../api/types.ts'
+import type { SystemStatus } from '../api/types.ts'
+import { useTime } from './time.ts'
 
 /** Figures about Driftline itself are aggregates: they may be as old as this. */
 const refreshMs = 10_000
@@ -10,35 +11,26 @@ const refreshMs = 10_000
 /** What the foot says about Driftline itself, and since when there is data at all. */
 export const useStatus = defineStore('status', () => {
   const live = useLiveConnection()
+  const time = useTime()
   const system = shallowRef<SystemStatus | null>(null)
   const dataSinceMs = ref<number | null>(null)
   const learningUntilMs = ref<number | null>(null)
 
   async function refresh(): Promise<void> {
-    system.value = await api.get<SystemStatus>('/status')
-  }
-
-  /** The hosts were there first: their first sight is where the data begins. */
-  async function findBeginning(): Promise<void> {
-    const hosts = await api.get<Page<{ processId: string }>>('/hosts', { query: { limit: 20 } })
-    const details = await Promise.all(
-      hosts.items.map((host) => api.get<ProcessDetail>(`/processes/${encodeURIComponent(host.processId)}`)),
-    )
-    const firsts = details.map((detail) => Date.parse(detail.firstSeen)).filter(Number.isFinite)
-    dataSinceMs.value = firsts.length > 0 ? Math.min(...firsts) : null
-    const ends = details.map((detail) => Date.parse(detail.learningUntil ?? '')).filter(Number.isFinite)
-    learningUntilMs.value = ends.length > 0 ? Math.max(...ends) : null
+    const answer = await api.get<SystemStatus>('/status')
+    system.value = answer
+    const millis = (text: string | null) => (text === null ? null : Date.parse(text))
+    dataSinceMs.value = millis(answer.dataSince)
+    learningUntilMs.value = millis(answer.learningUntil)
+    time.noteBeginning(dataSinceMs.value)
   }
 
   /** Runs until stopped; what fails is tried again next time, the error belongs to the page that shows values. */
   function start(): () => void {
-    let rounds = 0
     const round = () => {
-      if (document.hidden) return
-      refresh().catch(() => undefined)
-      if (dataSinceMs.value === null || rounds++ % 30 === 0) findBeginning().catch(() => undefined)
+      if (!document.hidden) refresh().catch(() => undefined)
     }
-    round()
+    if (system.value === null) round()
     const timer = setInterval(round, refreshMs)
     return () => clearInterval(timer)
   }

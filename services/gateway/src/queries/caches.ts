@@ -7,6 +7,7 @@ import type { SeriesDefinition } from './samples.ts'
 export interface GatewayCaches {
   readonly seriesCache: Cache<SeriesDefinition[]>
   readonly firstSeenCache: Cache<number | null>
+  readonly beginningCache: Cache<number | null>
   readonly storageCache: Cache<TableSize[]>
   readonly deadLetterCache: Cache<{ last24h: number; total: number }>
 }
@@ -19,6 +20,10 @@ export function createCaches(clock: Clock): GatewayCaches {
     ),
     firstSeenCache: createCache(
       { name: 'first-seen', about: 'When a process was first seen', lifetimeMs: 3_600_000, limit: 10_000 },
+      clock,
+    ),
+    beginningCache: createCache(
+      { name: 'beginning', about: 'When the data of a tenant begins', lifetimeMs: 3_600_000, limit: 1000 },
       clock,
     ),
     storageCache: createCache(

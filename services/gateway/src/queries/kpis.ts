@@ -52,3 +52,13 @@ export async function readFirstSeen(store: AnalyticsStore, tenant: string, proce
   )
   return row && row.rows > 0 ? row.firstMs : null
 }
+
+/** The first minute that the store has of any host, milliseconds; null for none. */
+export async function readBeginning(store: AnalyticsStore, tenant: string): Promise<number | null> {
+  const [row] = await store.query<{ firstMs: number; rows: number }>(
+    `SELECT toFloat64(toUnixTimestamp(min(minute))) * 1000 AS firstMs, toFloat64(count()) AS rows FROM kpis_1m
+     WHERE tenant = {tenant: String} AND startsWith(process, 'host:')`,
+    { tenant },
+  )
+  return row && row.rows > 0 ? row.firstMs : null
+}

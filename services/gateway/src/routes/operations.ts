@@ -1,8 +1,10 @@
 import { agentMetrics, processId } from '@driftline/proto'
+import { LEARNING_MS } from '../estate/status.ts'
 import type { TenantEstate } from '../estate/tenant-estate.ts'
 import { decodeCursor, encodeCursor, pageByKey } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import type { Cache, CacheLine } from '../queries/cache.ts'
+import { readBeginning } from '../queries/kpis.ts'
 import {
   countDeadLetters,
   type DeadLetterRow,
@@ -17,6 +19,7 @@ import type { EstateRouteDeps } from './deps.ts'
 export interface OperationsRouteDeps extends EstateRouteDeps {
   readonly version: string
   readonly startedAtMs: number
+  readonly beginningCache: Cache<number | null>
   readonly storageCache: Cache<TableSize[]>
   readonly deadLetterCache: Cache<{ last24h: number; total: number }>
   readonly caches: () => readonly CacheLine[]
@@ -95,7 +98,8 @@ function statusRoute(deps: OperationsRouteDeps): AnyRoute {
     async handle({ tenant }) {
       const mine = deps.estate.tenant(tenant)
       const nowMs = clock.nowMs()
-      const [tables, letters, warnings] = await Promise.all([
+      const [storedSinceMs, tables, letters, warnings] = await Promise.all([
+        orNull(deps.beginningCache.get(tenant, () => readBeginning(store, tenant))),
         orNull(deps.storageCache.get('all', () => readStorage(store))),
         orNull(deps.deadLetterCache.get(tenant, () => countDeadLetters(store, tenant, nowMs))),
         deps.warnings(),
@@ -105,6 +109,7 @@ function statusRoute(deps: OperationsRouteDeps): AnyRoute {
         body: {
           version: deps.version,
           startedAt: new Date(deps.startedAtMs).toISOString(),
+          ...beginningOf(mine, storedSinceMs, nowMs),
           samplesPerSecond: mine.sampleRate.perSecond(nowMs),
           sourceToScreen: { medianMs: live.medianMs, p99Ms: live.p99Ms },
           spooledBatches: mine.sources.behind(nowMs),
@@ -125,6 +130,17 @@ function statusRoute(deps: OperationsRouteDeps): AnyRoute {
       }
     },
   })
+}
+
+/** Where the data of hosts begins, by the store and by what has come since; and until when they are learned. */
+function beginningOf(estate: TenantEstate, storedSinceMs: number | null, nowMs: number) {
+  const firsts = [...estate.processes.values()].filter(({ kind }) => kind === 'host').map((host) => host.firstSeenMs)
+  const sinceMs = Math.min(storedSinceMs ?? Number.POSITIVE_INFINITY, ...firsts)
+  const learnedMs = Math.max(...firsts) + LEARNING_MS
+  return {
+    dataSince: Number.isFinite(sinceMs) ? new Date(sinceMs).toISOString() : null,
+    learningUntil: learnedMs > nowMs ? new Date(learnedMs).toISOString() : null,
+  }
 }
 
 const FRESH_MS = 60_000

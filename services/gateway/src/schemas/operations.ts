@@ -46,6 +46,8 @@ export const status = z
   .object({
     version: z.string(),
     startedAt: isoTime,
+    dataSince: isoTime.nullable().describe('When the first data of a host came; null before it'),
+    learningUntil: isoTime.nullable().describe('When the last host will have been learned; null when all are'),
     samplesPerSecond: z.number(),
     sourceToScreen: z
       .object({ medianMs: maybe, p99Ms: maybe })
