@@ -92,11 +92,11 @@ function requestSerialize(value: Uint8Array | Message): Buffer {
   return encode(create(CollectRequestSchema, { message: value }))
 }
 
-function helloMessage(host: string, source: string): Message {
+export function helloMessage(host: string, source: string): Message {
   return { case: 'hello', value: { $typeName: 'driftline.v1.AgentHello', host, source, agentVersion: '0.1.0' } }
 }
 
-function definitionsMessage(host: string): Message {
+export function definitionsMessage(host: string): Message {
   const base = { $typeName: 'driftline.v1.SeriesDefinition' as const, kind: MetricKind.GAUGE, attributes: '{}' }
   const definitions = [
     { ...base, id: 1n, process: `os:${host}:nginx`, metric: 'process.cpu.usage', unit: '{cpu}' },
