@@ -106,6 +106,8 @@ describe('units', () => {
     ['1s', 1000],
     ['1.5h', 5_400_000],
     ['30d', 2_592_000_000],
+    ['1.1h', 3_960_000],
+    ['0.5ms', 1],
   ])('%s is %d ms', (text, expected) => expect(durationMs.parse(text)).toBe(expected))
   test.each(['5', '', '-1s', '1 s', '1w', 'Infinitys'])('"%s" is not a duration', (text) => {
     expect(durationMs.safeParse(text).success).toBe(false)

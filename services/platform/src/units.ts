@@ -2,10 +2,11 @@ import { z } from 'zod'
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** A duration such as `500ms`, `1s`, `30d`, read as milliseconds. A bare number is refused: it has no unit. */
+/** A duration such as `500ms`, `1s`, `30d`, read as whole milliseconds. A bare number is refused: it has no unit. */
 export const durationMs = z.string().transform((text, context) => {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
-  if (match) return Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]
+  // Times are compared as integers: 1.1 h would be 3,960,000.0000000005 ms.
+  if (match) return Math.round(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS])
   context.addIssue({ code: 'custom', message: `"${text}" is not a duration such as 500ms, 1s, 5m, 48h or 30d` })
   return z.NEVER
 })
