@@ -17,7 +17,7 @@ export interface SeriesMap {
   highs(): Uint32Array
   /** Answers `new` or `changed` when consumers must hear of it, and `full` when there is no room. */
   define(agentId: bigint, series: Series): 'new' | 'changed' | 'same' | 'full'
-  /** Makes samples of this id drop out without refusing the rest of their batch. */
+  /** Makes samples of this id drop out without refusing the rest of their batch, whatever it meant before. */
   refuse(agentId: bigint): void
   /** Every definition that holds. */
   all(): readonly Series[]
@@ -28,17 +28,19 @@ const LOW = 0xffff_ffffn
 export function createSeriesMap(options: { readonly maxSize: number; readonly seed: number }): SeriesMap {
   const table = createIdTable(options)
   const definitions: (Series | undefined)[] = [undefined]
+  /** Indexes of definitions that were refused since: used again, or changes of mind would make the arrays grow. */
+  const spare: number[] = []
   let lows = new Uint32Array(256)
   let highs = new Uint32Array(256)
   let overflowed = false
 
   const place = (low: number, high: number): number => {
-    const index = definitions.length
+    const index = spare.at(-1) ?? definitions.length
     if (!table.set(low, high, index)) {
       overflowed = true
       return -1
     }
-    definitions.push(undefined)
+    if (spare.pop() === undefined) definitions.push(undefined)
     if (index >= lows.length) {
       lows = widen(lows)
       highs = widen(highs)
@@ -71,7 +73,13 @@ export function createSeriesMap(options: { readonly maxSize: number; readonly se
       return same ? 'same' : 'changed'
     },
     refuse(agentId) {
-      if (!table.set(Number(agentId & LOW), Number(agentId >> 32n), REFUSED)) overflowed = true
+      const low = Number(agentId & LOW)
+      const high = Number(agentId >> 32n)
+      const index = table.get(low, high)
+      if (!table.set(low, high, REFUSED)) overflowed = true
+      if (index <= REFUSED) return
+      definitions[index] = undefined
+      spare.push(index)
     },
     all: () => definitions.filter((series) => series !== undefined),
   }
