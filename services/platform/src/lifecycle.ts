@@ -15,10 +15,15 @@ export interface RunOptions {
 }
 
 /**
- * Starts components in order; on failure stops those that had started, in reverse, and rethrows.
- * Answers a function that stops everything in reverse order and never throws; what failed to stop is logged.
+ * Starts components in order; on failure stops those that had started, in reverse, and rethrows. Once `stopping` is
+ * aborted no further one is started. Answers a function that stops everything in reverse order and never throws; what
+ * failed to stop is logged.
  */
-export async function startAll(components: readonly Component[], logger: Logger): Promise<() => Promise<boolean>> {
+export async function startAll(
+  components: readonly Component[],
+  logger: Logger,
+  stopping?: AbortSignal,
+): Promise<() => Promise<boolean>> {
   const started: Component[] = []
   const stopAll = async (): Promise<boolean> => {
     let clean = true
@@ -33,6 +38,7 @@ export async function startAll(components: readonly Component[], logger: Logger)
     return clean
   }
   for (const component of components) {
+    if (stopping?.aborted) break
     const startedAtMs = Date.now()
     try {
       await component.start()
@@ -49,51 +55,60 @@ export async function startAll(components: readonly Component[], logger: Logger)
 }
 
 /**
- * Runs components until SIGTERM, SIGINT or an error that nobody caught. The only place that exits the process.
- * `onReady` runs once everything has started.
+ * Runs components until SIGTERM, SIGINT or an error that nobody caught, also while they start. The only place that exits
+ * the process. `onReady` runs once everything has started.
  */
 export async function runProcess(
   components: readonly Component[],
   options: RunOptions & { onReady?: () => void },
 ): Promise<void> {
   const { logger, stopDeadlineMs } = options
-  let requestStop: (cause: StopCause) => void = () => {}
-  const stopRequested = new Promise<StopCause>((resolve) => {
-    requestStop = resolve
-  })
-  const onSignal = (signal: NodeJS.Signals): void => requestStop({ signal })
+  const stopping = new AbortController()
+  let failed = false
+  const requestStop = (): void => {
+    if (stopping.signal.aborted) return
+    stopping.abort()
+    // Armed at once: a start may be waiting for an engine that never comes.
+    setTimeout(() => {
+      logger.fatal({ stopDeadlineMs }, 'stop deadline passed')
+      process.exit(1)
+    }, stopDeadlineMs).unref()
+  }
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (!stopping.signal.aborted) logger.info({ signal }, 'stopping')
+    requestStop()
+  }
+  // Listened for until the end: without a listener a second error would cut the stop short.
+  const onError = (error: unknown): void => {
+    failed = true
+    logger.fatal({ error }, 'stopping after an unexpected error')
+    requestStop()
+  }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  process.once('uncaughtException', (error) => requestStop({ error }))
-  process.once('unhandledRejection', (error) => requestStop({ error }))
+  process.on('uncaughtException', onError)
+  process.on('unhandledRejection', onError)
 
   let stopAll: () => Promise<boolean>
   try {
-    stopAll = await startAll(components, logger)
+    stopAll = await startAll(components, logger, stopping.signal)
   } catch (error) {
     sayWhyNot(error, logger)
     process.exit(1)
   }
-  options.onReady?.()
-  const cause = await stopRequested
-  if (cause.error === undefined) logger.info({ signal: cause.signal }, 'stopping')
-  else logger.fatal({ error: cause.error }, 'stopping after an unexpected error')
-
-  setTimeout(() => {
-    logger.fatal({ stopDeadlineMs }, 'stop deadline passed')
-    process.exit(1)
-  }, stopDeadlineMs).unref()
+  if (!stopping.signal.aborted) options.onReady?.()
+  await aborted(stopping.signal)
   const clean = await stopAll()
-  process.exit(clean && cause.error === undefined ? 0 : 1)
+  process.exit(clean && !failed ? 0 : 1)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** What people can put right is said in one sentence; where in the code it was found would only hide it. */
 function sayWhyNot(error: unknown, logger: Logger): void {
   if (error instanceof AppError) logger.fatal({ code: error.code }, error.message)
   else logger.fatal({ error }, error instanceof Error ? error.message : 'could not start')
-}
-
-interface StopCause {
-  readonly signal?: NodeJS.Signals
-  readonly error?: unknown
 }
