@@ -36,8 +36,13 @@ export function tidyNumber(value: number | null | undefined): number | null {
   return Number.isInteger(value) ? value : Math.round(value * 1e6) / 1e6
 }
 
-/** The client's `ProcessMetrics`. */
-export function toProcessMetrics(processId: string, bucketTimeMs: number, values: KpiValues): ProcessMetrics {
+/** The client's `ProcessMetrics`; the load is no KPI and comes from elsewhere. */
+export function toProcessMetrics(
+  processId: string,
+  bucketTimeMs: number,
+  values: KpiValues,
+  load1: number | null = null,
+): ProcessMetrics {
   const at = (index: number): number | null => values[index] ?? null
   return {
     processId,
@@ -55,6 +60,7 @@ export function toProcessMetrics(processId: string, bucketTimeMs: number, values
       networkReceiveBytesPerSecond: at(8),
       networkTransmitBytesPerSecond: at(9),
       instances: at(14),
+      load1,
     },
   }
 }

@@ -1,6 +1,9 @@
 import { parseProcessId } from '@driftline/proto'
 import { processKind } from '../schemas/processes.ts'
-import { type KpiValues, sameValues } from './kpi-columns.ts'
+import { type KpiValues, kpiColumns, sameValues } from './kpi-columns.ts'
+import { createTrail, noteTrail, type Trail } from './trail.ts'
+
+const CPU_CORES = kpiColumns.findIndex(({ column }) => column === 'cpu_cores')
 
 /** What people set about a process. */
 export interface ProcessSettings {
@@ -31,6 +34,8 @@ export interface ProcessState {
   /** When its last instance ended; null while it has one, and for kinds without instances. */
   endedAtMs: number | null
   settings: ProcessSettings
+  /** CPU in cores over the last five minutes. */
+  readonly trail: Trail
   /** Grows with every change that a client can see. */
   version: number
 }
@@ -53,6 +58,7 @@ export function createProcessState(id: string, seenAtMs: number): ProcessState |
     kpiTimeMs: 0,
     endedAtMs: null,
     settings: noSettings,
+    trail: createTrail(),
     version: 0,
   }
 }
@@ -60,6 +66,7 @@ export function createProcessState(id: string, seenAtMs: number): ProcessState |
 /** Takes over a bucket unless a newer one is there; buckets of replayed data are older and change nothing. */
 export function takeKpis(state: ProcessState, bucketTimeMs: number, values: KpiValues, heardAtMs: number): void {
   state.lastHeardMs = Math.max(state.lastHeardMs, heardAtMs)
+  noteTrail(state.trail, bucketTimeMs, values[CPU_CORES] ?? null)
   if (bucketTimeMs < state.kpiTimeMs) return
   state.kpiTimeMs = bucketTimeMs
   state.lastSeenMs = Math.max(state.lastSeenMs, bucketTimeMs)

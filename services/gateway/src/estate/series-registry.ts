@@ -20,6 +20,8 @@ export interface SeriesRegistry {
   /** Takes a sample over; false for a series that nobody defined. */
   record(id: bigint, timeMs: number, value: number): boolean
   ofProcess(process: string): readonly SeriesState[]
+  /** The series of a metric without attributes. */
+  find(process: string, metric: string): SeriesState | undefined
   all(): Iterable<SeriesState>
   size(): number
 }
@@ -61,6 +63,12 @@ export function createSeriesRegistry(limit: number): SeriesRegistry {
       return true
     },
     ofProcess: (process) => [...(byProcess.get(process) ?? [])],
+    find(process, metric) {
+      for (const series of byProcess.get(process) ?? []) {
+        if (series.metric === metric && series.attributes === '{}') return series
+      }
+      return undefined
+    },
     all: () => byId.values(),
     size: () => byId.size,
   }

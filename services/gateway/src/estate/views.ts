@@ -1,12 +1,21 @@
-import { processId } from '@driftline/proto'
+import { hostMetrics, processId } from '@driftline/proto'
 import type { OperationalDashboard } from '../schemas/anomalies.ts'
 import type { HostItem } from '../schemas/hosts.ts'
-import type { ProcessDetail, ProcessFilter, ProcessItem, ProcessStatus, StatusCounts } from '../schemas/processes.ts'
+import type {
+  OverviewItem,
+  ProcessDetail,
+  ProcessFilter,
+  ProcessItem,
+  ProcessMetrics,
+  ProcessStatus,
+  StatusCounts,
+} from '../schemas/processes.ts'
 import type { HostState } from './host-state.ts'
-import { toProcessMetrics } from './kpi-columns.ts'
+import { tidyNumber, toProcessMetrics } from './kpi-columns.ts'
 import type { ProcessState } from './process-state.ts'
 import { INACTIVE_AFTER_MS, LEARNING_MS, statusOf } from './status.ts'
 import type { TenantEstate } from './tenant-estate.ts'
+import { trailUpTo } from './trail.ts'
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString()
 
@@ -58,9 +67,26 @@ export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: 
     tags: [...state.settings.tags],
     description: state.settings.description,
     active: isActive(state, nowMs),
-    metrics: state.kpis === null ? null : toProcessMetrics(state.id, state.kpiTimeMs, state.kpis),
+    metrics: metricsOf(estate, state),
     lastSeen: iso(lastSeenMs(estate, state)),
+    endedAt: state.endedAtMs === null ? null : iso(state.endedAtMs),
   }
+}
+
+function metricsOf(estate: TenantEstate, state: ProcessState): ProcessMetrics | null {
+  return state.kpis === null ? null : toProcessMetrics(state.id, state.kpiTimeMs, state.kpis, load1Of(estate, state))
+}
+
+/** The load that a host told last, as long as it tells any. */
+export function load1Of(estate: TenantEstate, state: ProcessState): number | null {
+  const load = state.kind === 'host' ? estate.series.find(state.id, hostMetrics.load1.name) : undefined
+  return load && load.timeMs >= state.kpiTimeMs - LOAD_MAX_AGE_MS ? tidyNumber(load.value) : null
+}
+const LOAD_MAX_AGE_MS = 60_000
+
+/** The item with its trail, as the overview shows it at first. */
+export function toOverviewItem(estate: TenantEstate, state: ProcessState, nowMs: number): OverviewItem {
+  return { ...toProcessItem(estate, state, nowMs), trail: trailUpTo(state.trail, nowMs) }
 }
 
 export function toProcessDetail(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessDetail {
@@ -89,7 +115,7 @@ export function toHostItem(estate: TenantEstate, host: HostState, nowMs: number)
     status,
     description: host.description,
     processCount: host.rows.size,
-    metrics: state?.kpis ? toProcessMetrics(id, state.kpiTimeMs, state.kpis) : null,
+    metrics: state ? metricsOf(estate, state) : null,
     lastSeen: iso(host.timeMs ?? state?.lastSeenMs ?? host.heardAtMs),
   }
 }
@@ -107,35 +133,53 @@ export function countStatuses(statuses: Iterable<ProcessStatus>): StatusCounts {
 export function toDashboard(estate: TenantEstate, nowMs: number): OperationalDashboard {
   const processes = sortedProcesses(estate)
     .filter((state) => isActive(state, nowMs))
-    .map((state) => toProcessItem(estate, state, nowMs))
+    .map((state) => toOverviewItem(estate, state, nowMs))
+  return dashboardOf(processes, nowMs)
+}
+
+/** The dashboard of a moment, live or past. */
+export function dashboardOf(processes: OverviewItem[], atMs: number): OperationalDashboard {
   return {
     processes,
     counts: countStatuses(processes.map((item) => item.status)),
     alerts: [],
     estateDrift: [],
-    generatedAt: iso(nowMs),
+    generatedAt: iso(atMs),
   }
 }
 
-/** The processes that a filter lets through, sorted by id. */
-export function findProcesses(
-  estate: TenantEstate,
-  filter: Omit<ProcessFilter, 'limit' | 'cursor'>,
-  nowMs: number,
-): ProcessState[] {
-  const words = (filter.q ?? '').toLowerCase().split(/\s+/).filter(Boolean)
-  return sortedProcesses(estate).filter((state) => {
-    if (filter.kind !== undefined && state.kind !== filter.kind) return false
-    if (filter.host !== undefined && state.host !== filter.host) return false
-    if (filter.category !== undefined && state.settings.category !== filter.category) return false
-    if (filter.tag !== undefined && !state.settings.tags.includes(filter.tag)) return false
-    if (filter.active !== undefined && isActive(state, nowMs) !== filter.active) return false
-    if (filter.status !== undefined && processStatusOf(estate, state, nowMs) !== filter.status) return false
-    return words.length === 0 || matches(state, words)
-  })
+/** What a filter looks at: a live process, or one of a past moment. */
+export interface Filtered {
+  readonly state: Pick<ProcessState, 'id' | 'kind' | 'name' | 'host' | 'settings'>
+  active(): boolean
+  status(): ProcessStatus
 }
 
-function matches(state: ProcessState, words: readonly string[]): boolean {
+/** The processes that a filter lets through, sorted by id. */
+export function findProcesses(estate: TenantEstate, filter: Filter, nowMs: number): ProcessState[] {
+  return sortedProcesses(estate).filter((state) =>
+    letsThrough(filter, {
+      state,
+      active: () => isActive(state, nowMs),
+      status: () => processStatusOf(estate, state, nowMs),
+    }),
+  )
+}
+
+type Filter = Omit<ProcessFilter, 'limit' | 'cursor' | 'at'>
+
+export function letsThrough(filter: Filter, { state, active, status }: Filtered): boolean {
+  if (filter.kind !== undefined && state.kind !== filter.kind) return false
+  if (filter.host !== undefined && state.host !== filter.host) return false
+  if (filter.category !== undefined && state.settings.category !== filter.category) return false
+  if (filter.tag !== undefined && !state.settings.tags.includes(filter.tag)) return false
+  if (filter.active !== undefined && active() !== filter.active) return false
+  if (filter.status !== undefined && status() !== filter.status) return false
+  const words = (filter.q ?? '').toLowerCase().split(/\s+/).filter(Boolean)
+  return words.length === 0 || matches(state, words)
+}
+
+function matches(state: Filtered['state'], words: readonly string[]): boolean {
   const { category, tags, description } = state.settings
   const text = [state.id, state.name, category ?? '', ...tags, description ?? ''].join('\n').toLowerCase()
   return words.every((word) => text.includes(word))

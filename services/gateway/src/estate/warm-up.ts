@@ -1,11 +1,13 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
+import { readTrails } from '../queries/past.ts'
 import { readHosts, readLastKpis, readRecentProcesses, readSeriesDefinitions } from '../queries/warm.ts'
 import type { Estate } from './estate.ts'
 import type { History } from './history.ts'
 import { takeKpis } from './process-state.ts'
 import type { EstateLimits } from './tenant-estate.ts'
+import { noteTrail } from './trail.ts'
 
 const DAY_MS = 86_400_000
 /** Reads of host tables at a time. */
@@ -48,6 +50,10 @@ async function warmProcesses({ store, estate, limits, clock }: WarmUpDeps): Prom
     if (!state) continue
     state.firstSeenMs = Math.min(state.firstSeenMs, stored.firstMs)
     state.lastSeenMs = Math.max(state.lastSeenMs, stored.lastMs)
+  }
+  for (const stored of await readTrails(store, { atMs: clock.nowMs(), limit: limits.processes })) {
+    const trail = estate.tenant(stored.tenant).processes.get(stored.process)?.trail
+    if (trail) for (const [timeMs, cores] of stored.points) noteTrail(trail, timeMs, cores)
   }
   for (const stored of await readLastKpis(store, limits.processes)) {
     const state = estate.tenant(stored.tenant).ensureProcess(stored.process, stored.timeMs)

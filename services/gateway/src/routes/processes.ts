@@ -1,13 +1,22 @@
 import { toProcessMetrics } from '../estate/kpi-columns.ts'
+import { processesAt } from '../estate/past.ts'
 import { metricKindName } from '../estate/series-registry.ts'
-import { findProcesses, toDashboard, toProcessDetail, toProcessItem } from '../estate/views.ts'
+import {
+  dashboardOf,
+  findProcesses,
+  letsThrough,
+  load1Of,
+  toDashboard,
+  toProcessDetail,
+  toProcessItem,
+} from '../estate/views.ts'
 import { pageByKey } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import { readFirstSeen } from '../queries/kpis.ts'
 import { seriesItem } from '../schemas/analytics.ts'
 import { operationalDashboard } from '../schemas/anomalies.ts'
 import { listOf, pageQuery, processIdParam } from '../schemas/common.ts'
-import { processRow } from '../schemas/hosts.ts'
+import { atQuery, processRow } from '../schemas/hosts.ts'
 import { processDetail, processFilter, processItem, processMetrics, processPatch } from '../schemas/processes.ts'
 import { aboutMetric } from './about-metrics.ts'
 import { type EstateRouteDeps, knownProcess } from './deps.ts'
@@ -17,25 +26,32 @@ export function processRoutes(deps: EstateRouteDeps): AnyRoute[] {
   return [overview(deps), list(deps), one(deps), patch(deps), metrics(deps), instances(deps), series(deps)]
 }
 
-function overview({ estate, clock }: EstateRouteDeps): AnyRoute {
+function overview(deps: EstateRouteDeps): AnyRoute {
+  const { estate, clock } = deps
   return route({
     method: 'get',
     path: '/api/v1/overview',
-    summary: 'All active processes with their health',
+    summary: 'All active processes with their health, now or at a past moment',
     tag: 'Processes',
+    query: atQuery,
     status: 200,
     response: operationalDashboard,
-    async handle({ tenant }) {
-      return { body: toDashboard(estate.tenant(tenant), clock.nowMs()) }
+    async handle({ tenant, query }) {
+      const nowMs = clock.nowMs()
+      if (query.at === undefined || query.at >= nowMs) return { body: toDashboard(estate.tenant(tenant), nowMs) }
+      const past = await processesAt(deps, tenant, query.at)
+      const items = past.filter(({ item }) => item.active).map(({ item, trail }) => ({ ...item, trail }))
+      return { body: dashboardOf(items, query.at) }
     },
   })
 }
 
-function list({ estate, clock }: EstateRouteDeps): AnyRoute {
+function list(deps: EstateRouteDeps): AnyRoute {
+  const { estate, clock } = deps
   return route({
     method: 'get',
     path: '/api/v1/processes',
-    summary: 'Processes of every kind, by id',
+    summary: 'Processes of every kind, by id, now or at a past moment',
     tag: 'Processes',
     query: processFilter,
     status: 200,
@@ -43,6 +59,13 @@ function list({ estate, clock }: EstateRouteDeps): AnyRoute {
     async handle({ tenant, query }) {
       const mine = estate.tenant(tenant)
       const nowMs = clock.nowMs()
+      if (query.at !== undefined && query.at < nowMs) {
+        const past = (await processesAt(deps, tenant, query.at)).filter(({ item, state }) =>
+          letsThrough(query, { state, active: () => item.active, status: () => item.status }),
+        )
+        const found = past.map(({ item }) => item)
+        return { body: pageByKey(found, (item) => item.processId, query) }
+      }
       const page = pageByKey(findProcesses(mine, query, nowMs), (state) => state.id, query)
       return { body: { ...page, items: page.items.map((state) => toProcessItem(mine, state, nowMs)) } }
     },
@@ -103,7 +126,8 @@ function metrics(deps: EstateRouteDeps): AnyRoute {
     refusals: [404],
     async handle({ tenant, params }) {
       const state = knownProcess(deps, tenant, params.id)
-      return { body: toProcessMetrics(state.id, state.kpiTimeMs || state.lastSeenMs, state.kpis ?? []) }
+      const load1 = load1Of(deps.estate.tenant(tenant), state)
+      return { body: toProcessMetrics(state.id, state.kpiTimeMs || state.lastSeenMs, state.kpis ?? [], load1) }
     },
   })
 }

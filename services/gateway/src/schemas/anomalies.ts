@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isoTime, listOf, pageQuery, severity } from './common.ts'
-import { processItem, processMetrics, statusCounts } from './processes.ts'
+import { overviewItem, processMetrics, statusCounts } from './processes.ts'
 
 export const anomaly = z
   .object({
@@ -40,7 +40,7 @@ export const alertFilter = pageQuery.extend({
 /** `OperationalDashboard` of the client. */
 export const operationalDashboard = z
   .object({
-    processes: z.array(processItem),
+    processes: z.array(overviewItem),
     counts: statusCounts.describe('Active processes by status'),
     alerts: z.array(alert).describe('Open alerts'),
     estateDrift: z

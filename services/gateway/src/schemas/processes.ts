@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { isoTime, maybe, pageQuery, queryFlag, tag } from './common.ts'
+import { TRAIL_POINTS } from '../estate/trail.ts'
+import { isoTime, maybe, pageQuery, queryFlag, queryTime, tag } from './common.ts'
 
 export const processKind = z.enum(['host', 'os', 'device', 'log', 'service', 'flow'])
 export const processStatus = z
@@ -17,6 +18,7 @@ export const processValues = z
     networkReceiveBytesPerSecond: maybe,
     networkTransmitBytesPerSecond: maybe,
     instances: maybe.describe('Instances alive at the end of the bucket'),
+    load1: maybe.describe('Load average over 1 min, of hosts that have one'),
   })
   .meta({ id: 'ProcessValues' })
 
@@ -52,9 +54,21 @@ export const processItem = z
     active: z.boolean().describe('False when switched off, or when all its instances ended an hour ago'),
     metrics: processMetrics.nullable().describe('Newest figures; null before the first'),
     lastSeen: isoTime,
+    endedAt: isoTime.nullable().describe('When the last instance of a group ended; null while it has one'),
   })
   .meta({ id: 'ProcessItem' })
 export type ProcessItem = z.infer<typeof processItem>
+
+/** A process as the overview shows it at first; changes do not repeat the trail. */
+export const overviewItem = processItem
+  .extend({
+    trail: z
+      .array(maybe)
+      .max(TRAIL_POINTS)
+      .describe('CPU in cores, a point each 5 s up to now, oldest first, at most 60; null where nothing was heard'),
+  })
+  .meta({ id: 'OverviewItem' })
+export type OverviewItem = z.infer<typeof overviewItem>
 
 export const processDetail = processItem
   .extend({
@@ -86,6 +100,7 @@ export const processFilter = pageQuery.extend({
   tag: z.string().max(64).optional(),
   host: z.string().max(253).optional(),
   active: queryFlag.optional().describe('`true` or `false`; both without it'),
+  at: queryTime.optional().describe('A past moment, ISO 8601 or milliseconds: values and statuses as they were'),
 })
 export type ProcessFilter = z.infer<typeof processFilter>
 

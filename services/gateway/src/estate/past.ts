@@ -1,0 +1,108 @@
+import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
+import type { Clock } from '@driftline/platform/clock'
+import { type EarlierProcess, type MomentKpis, readEarlier, readKpisAt, readTrails } from '../queries/past.ts'
+import type { ProcessItem } from '../schemas/processes.ts'
+import type { Estate } from './estate.ts'
+import { toProcessMetrics } from './kpi-columns.ts'
+import { createProcessState, type ProcessState } from './process-state.ts'
+import { INACTIVE_AFTER_MS, isSilent, LEARNING_MS } from './status.ts'
+import type { TenantEstate } from './tenant-estate.ts'
+import { createTrail, noteTrail, trailUpTo } from './trail.ts'
+
+/** More processes than this of one moment are not listed. */
+const PROCESSES_MAX = 20_000
+
+export interface PastDeps {
+  readonly estate: Estate
+  readonly store: AnalyticsStore
+  readonly clock: Clock
+  readonly retention: { readonly rawMs: number }
+}
+
+export interface PastProcess {
+  readonly state: ProcessState
+  readonly item: ProcessItem
+  readonly trail: (number | null)[]
+}
+
+/**
+ * Every process that was listed at a moment, by id: values of the minute before, and its status of then. What people
+ * call a process - category, tags, description - is not of then but of now.
+ */
+export async function processesAt(deps: PastDeps, tenant: string, atMs: number): Promise<PastProcess[]> {
+  const raw = atMs >= deps.clock.nowMs() - deps.retention.rawMs
+  const limit = PROCESSES_MAX
+  const [moment, earlier, trails] = await Promise.all([
+    readKpisAt(deps.store, tenant, { atMs, raw, limit }),
+    readEarlier(deps.store, tenant, { atMs, limit }),
+    raw ? readTrails(deps.store, { atMs, tenant, limit }) : [],
+  ])
+  const estate = deps.estate.tenant(tenant)
+  const known = new Map<string, Heard>(earlier.map((each) => [each.process, { earlier: each }]))
+  for (const kpis of moment) known.set(kpis.process, { ...known.get(kpis.process), kpis })
+  const hostHeard = heardOfHosts(known)
+  const points = new Map(trails.map((each) => [each.process, each.points]))
+  const found: PastProcess[] = []
+  for (const [id, heard] of known) {
+    const state = estate.processes.get(id) ?? createProcessState(id, heard.earlier?.lastMs ?? atMs)
+    if (!state) continue
+    const item = itemAt(estate, state, heard, { atMs, hostHeardMs: hostHeard.get(state.host ?? '') ?? 0 })
+    found.push({ state, item, trail: trailOf(points.get(id) ?? [], atMs) })
+  }
+  return found.sort((a, b) => (a.state.id < b.state.id ? -1 : 1))
+}
+
+/** What the store says of a process around a moment. */
+interface Heard {
+  readonly kpis?: MomentKpis
+  readonly earlier?: EarlierProcess
+}
+
+const lastMs = ({ kpis, earlier }: Heard): number => kpis?.timeMs ?? earlier?.lastMs ?? 0
+
+/** When each host was last heard: it speaks for its groups. */
+function heardOfHosts(known: ReadonlyMap<string, Heard>): Map<string, number> {
+  const heardMs = new Map<string, number>()
+  for (const [id, heard] of known) {
+    const state = createProcessState(id, 0)
+    if (state?.host) heardMs.set(state.host, Math.max(heardMs.get(state.host) ?? 0, lastMs(heard)))
+  }
+  return heardMs
+}
+
+function itemAt(
+  estate: TenantEstate,
+  state: ProcessState,
+  heard: Heard,
+  { atMs, hostHeardMs }: { atMs: number; hostHeardMs: number },
+): ProcessItem {
+  const seconds = state.host === null ? undefined : estate.hosts.get(state.host)?.description?.intervalSeconds
+  const intervalMs = seconds === undefined ? null : seconds * 1000
+  const silent = isSilent({ nowMs: atMs, lastHeardMs: Math.max(lastMs(heard), hostHeardMs), intervalMs })
+  // Groups say nothing more once their last instance has ended; while their host is silent, nobody knows.
+  const gone = state.kind === 'os' && !silent && (heard.kpis === undefined || heard.kpis.values.at(-1) === 0)
+  const aliveMs = heard.kpis?.aliveMs ?? heard.earlier?.aliveMs ?? lastMs(heard)
+  const learning = atMs - state.firstSeenMs < LEARNING_MS
+  const { category, tags, description, active } = state.settings
+  return {
+    processId: state.id,
+    kind: state.kind,
+    name: state.name,
+    host: state.host,
+    status: silent ? 'silent' : learning ? 'learning' : 'ok',
+    drift: null,
+    category,
+    tags: [...tags],
+    description,
+    active: active && !(gone && atMs - aliveMs >= INACTIVE_AFTER_MS),
+    metrics: heard.kpis ? toProcessMetrics(state.id, heard.kpis.timeMs, heard.kpis.values) : null,
+    lastSeen: new Date(gone ? aliveMs : lastMs(heard)).toISOString(),
+    endedAt: gone ? new Date(aliveMs).toISOString() : null,
+  }
+}
+
+function trailOf(points: readonly (readonly [number, number | null])[], atMs: number): (number | null)[] {
+  const trail = createTrail()
+  for (const [timeMs, cores] of [...points].sort((a, b) => a[0] - b[0])) noteTrail(trail, timeMs, cores)
+  return trailUpTo(trail, atMs)
+}
