@@ -13,7 +13,9 @@ import { defaultStepConfig } from './config.ts'
 import { openPartitionRunner } from './partition-runner.ts'
 import { hostRecords } from './testing/host-records.ts'
 
-const config = { dataDir: '', instance: 'test', checkpointMs: 0, step: { ...defaultStepConfig, silenceMs: 3_600_000 } }
+const step = { ...defaultStepConfig, silenceMs: 3_600_000 }
+/** After every batch, or only when an owner gives the partition up. */
+const checkpointIntervals = [0, 3_600_000]
 const SECONDS = 12
 const hosts = ['web-1', 'web-2']
 
@@ -44,7 +46,8 @@ for (let second = 0; second < SECONDS; second++) {
   }
 }
 
-function createWorld(drawn: readonly Fate[]) {
+function createWorld(drawn: readonly Fate[], checkpointMs: number) {
+  const config = { dataDir: '', instance: 'test', checkpointMs, step }
   const left = [...drawn]
   const { bus, stored } = createFaultyBus(1, () => left.shift() ?? 'stored')
   const metrics = createAnalyzerMetrics(createSelfMetrics())
@@ -76,7 +79,7 @@ function kpisOf(stored: readonly BusRecord[]): string[] {
 }
 
 const undisturbed = await (async () => {
-  const { stored, open } = createWorld([])
+  const { stored, open } = createWorld([], 0)
   const runner = await open()
   for (const record of input) await handle(runner, record)
   return kpisOf(stored)
@@ -91,31 +94,37 @@ test('property: failing publishes and owners that come and go leave the KPIs as 
   const fate = fc.constantFrom(...fates)
   const handovers = fc.uniqueArray(fc.nat(input.length - 1), { maxLength: 4 })
   await fc.assert(
-    fc.asyncProperty(fc.array(fate, { maxLength: 30 }), handovers, fc.boolean(), async (drawn, moments, closes) => {
-      const { stored, open } = createWorld(drawn)
-      const committed = new Map<string, number>()
-      let runner = await open()
-      const zombies: { runner: Runner; from: number }[] = []
-      const changesOwner = new Set(moments)
-      for (let at = 0; at < input.length; at++) {
-        const record = input[at]!
-        const safe = await handle(runner, record)
-        expect(safe).toBeGreaterThanOrEqual(committed.get(record.topic) ?? 0)
-        committed.set(record.topic, safe)
-        if (!changesOwner.delete(at)) continue
-        if (closes) await runner.close().catch(() => {})
-        else zombies.push({ runner, from: at + 1 })
-        runner = await open()
-        // The new owner is given what was not committed; order between topics is that of storing.
-        for (const again of input.slice(0, at + 1)) {
-          if (again.offset >= (committed.get(again.topic) ?? 0)) await handle(runner, again)
+    fc.asyncProperty(
+      fc.array(fate, { maxLength: 30 }),
+      handovers,
+      fc.boolean(),
+      fc.constantFrom(...checkpointIntervals),
+      async (drawn, moments, closes, checkpointMs) => {
+        const { stored, open } = createWorld(drawn, checkpointMs)
+        const committed = new Map<string, number>()
+        let runner = await open()
+        const zombies: { runner: Runner; from: number }[] = []
+        const changesOwner = new Set(moments)
+        for (let at = 0; at < input.length; at++) {
+          const record = input[at]!
+          const safe = await handle(runner, record)
+          expect(safe).toBeGreaterThanOrEqual(committed.get(record.topic) ?? 0)
+          committed.set(record.topic, safe)
+          if (!changesOwner.delete(at)) continue
+          if (closes) await runner.close().catch(() => {})
+          else zombies.push({ runner, from: at + 1 })
+          runner = await open()
+          // The new owner is given what was not committed; order between topics is that of storing.
+          for (const again of input.slice(0, at + 1)) {
+            if (again.offset >= (committed.get(again.topic) ?? 0)) await handle(runner, again)
+          }
         }
-      }
-      // Those that have not heard yet go on with what they had fetched, and commit nothing beyond.
-      for (const { runner: zombie, from } of zombies)
-        for (const record of input.slice(from)) await handle(zombie, record)
-      expect(kpisOf(stored)).toEqual(undisturbed)
-    }),
+        // Those that have not heard yet go on with what they had fetched, and commit nothing beyond.
+        for (const { runner: zombie, from } of zombies)
+          for (const record of input.slice(from)) await handle(zombie, record)
+        expect(kpisOf(stored)).toEqual(undisturbed)
+      },
+    ),
     { numRuns: 60 },
   )
 })
