@@ -1,3 +1,4 @@
+import { Gauge } from 'prom-client'
 import { afterEach, expect, test } from 'vitest'
 import { createSelfMetrics } from './metrics.ts'
 import { createOpsServer, type HealthCheck, type OpsServer } from './ops-server.ts'
@@ -25,6 +26,30 @@ test('is not ready while a check fails or throws, and says which', async () => {
   const response = await fetch(`${url}/readyz`)
   expect(response.status).toBe(503)
   expect(await response.text()).toBe('bus: away\nstore: refused\n')
+})
+
+test('does not wait for a check that never answers', async () => {
+  const url = await open([{ name: 'store', check: () => new Promise(() => {}) }])
+  const response = await fetch(`${url}/readyz`)
+  expect(response.status).toBe(503)
+  expect(await response.text()).toBe('store: no answer within 3500 ms\n')
+}, 20_000)
+
+test('answers although a metric cannot be read', async () => {
+  const metrics = createSelfMetrics()
+  metrics.registry.registerMetric(
+    new Gauge({
+      name: 'broken',
+      help: 'Fails when it is read',
+      registers: [],
+      collect() {
+        throw new Error('cannot be read')
+      },
+    }),
+  )
+  server = createOpsServer({ bind: '127.0.0.1', port: 0 }, { metrics, checks: [] })
+  await server.start()
+  expect((await fetch(`http://127.0.0.1:${server.port()}/metrics`)).status).toBe(500)
 })
 
 test('shows its metrics', async () => {

@@ -30,7 +30,10 @@ export function createOpsServer(
   return {
     name: 'ops-server',
     async start() {
-      server = createServer((request, response) => void answer(request.url ?? '/', response, deps))
+      server = createServer((request, response) => {
+        // Metrics are made by whoever counts: one that cannot be read must not end the service.
+        answer(request.url ?? '/', response, deps).catch(() => response.writeHead(500).end())
+      })
       await listen(server, config.port, config.bind)
     },
     async stop() {
@@ -62,12 +65,15 @@ export function listen(server: Server, port: number, bind: string): Promise<void
   })
 }
 
-/** Runs every check; names each that fails with its reason. */
+/** A check that has no answer after this has failed; whoever asks for readiness waits hardly longer. */
+const CHECK_MS_MAX = 3500
+
+/** Runs every check; names each that fails, or does not answer in time, with its reason. */
 export async function readiness(checks: readonly HealthCheck[]): Promise<{ ready: boolean; failing: string[] }> {
   const results = await Promise.all(
     checks.map(async ({ name, check }) => {
       try {
-        const result = await check()
+        const result = await inTime(check())
         return result.ok ? null : `${name}: ${result.reason}`
       } catch (error) {
         return `${name}: ${(error as Error).message}`
@@ -76,6 +82,18 @@ export async function readiness(checks: readonly HealthCheck[]): Promise<{ ready
   )
   const failing = results.filter((line) => line !== null)
   return { ready: failing.length === 0, failing }
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_MS_MAX} ms`)), CHECK_MS_MAX)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function answer(

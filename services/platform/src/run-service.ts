@@ -66,7 +66,7 @@ export async function runService<Config>(
   const ops =
     opsPort === null
       ? []
-      : [createOpsServer({ bind, port: opsPort }, { metrics, checks: engineChecks(engines, service.engines) })]
+      : [createOpsServer({ bind, port: opsPort }, { metrics, checks: engineChecks(engines, service) })]
   const own = service.components(config.own, { engines, logger, metrics, clock })
   await runProcess([...ops, ...engines.components(...service.engines), ...own], {
     logger,
@@ -86,17 +86,26 @@ export function configOrExit<T>(read: () => T): T {
   }
 }
 
-/** Whether the engines that can be asked answer. */
-export function engineChecks(engines: Engines, names: readonly EngineName[]): HealthCheck[] {
-  const answers = (what: string, ping: () => Promise<boolean>): HealthCheck => ({
-    name: what,
-    check: async () => ((await ping()) ? { ok: true } : { ok: false, reason: 'does not answer' }),
-  })
-  const checks: Partial<Record<EngineName, HealthCheck>> = {
-    analytics: answers('analytics store', () => engines.analytics.ping()),
-    metadata: answers('metadata store', () => engines.metadata.ping()),
+/** Whether the engines of a service answer. */
+function engineChecks(
+  { bus, analytics, metadata, hotState }: Engines,
+  { engines, topics }: Pick<StandaloneService<unknown>, 'engines' | 'topics'>,
+): HealthCheck[] {
+  const [topic] = Object.values(topics)
+  const asked: Record<EngineName, { readonly what: string; answers(): Promise<boolean> }> = {
+    // An empty range, and a key that nobody sets: they cost nothing and still need an engine that lives.
+    bus: {
+      what: 'bus',
+      answers: async () => topic === undefined || (await bus.read(topic.name, 0, 0, 0)).length === 0,
+    },
+    hotState: { what: 'hot state', answers: async () => (await hotState.get('readiness')) === null },
+    analytics: { what: 'analytics store', answers: () => analytics.ping() },
+    metadata: { what: 'metadata store', answers: () => metadata.ping() },
   }
-  return names.flatMap((name) => checks[name] ?? [])
+  return engines.map((engine) => ({
+    name: asked[engine].what,
+    check: async () => ((await asked[engine].answers()) ? { ok: true } : { ok: false, reason: 'does not answer' }),
+  }))
 }
 
 function readServiceConfig<Config>(service: StandaloneService<Config>, env: SettingsSource['env']) {
