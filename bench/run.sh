@@ -4,11 +4,17 @@
 set -e
 cd "$(dirname "$0")/.."
 printf 'machine   %s, %s logical CPUs, %s MiB memory\n' \
-  "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)"
+  "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
+  "$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)"
 printf 'software  Node.js %s, Linux %s\n' "$(node --version)" "$(uname -r)"
 for name in ${*:-agent bus store analyzer gateway web system}; do
+  printf '\n== %s, load %s\n' "$name" "$(cut -d ' ' -f 1 /proc/loadavg)"
+  if [ -f "bench/$name/run.sh" ]; then
+    sh "bench/$name/run.sh"
+    continue
+  fi
   for script in bench/"$name"/*.bench.ts; do
-    printf '\n== %s\n' "$script"
+    printf '%s\n' "-- $script"
     npx --no-install tsx "$script"
   done
 done
