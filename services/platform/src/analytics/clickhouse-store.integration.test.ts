@@ -8,8 +8,9 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../errors.ts'
 import type { AnalyticsStore, InsertProtobuf } from './analytics-store.ts'
+import { createClickHouseStore } from './clickhouse-store.ts'
 import { protoText } from './proto-text.ts'
-import { bodyOf, delimited, startTestStore, type TestStore } from './store-test-kit.ts'
+import { bodyOf, delimited, quietLogger, startTestStore, type TestStore } from './store-test-kit.ts'
 
 const nowMs = Math.floor(Date.now() / 60_000) * 60_000 - 60_000
 const base = BigInt(nowMs)
@@ -297,6 +298,24 @@ describe('dead letters', () => {
     expect(
       await store.query('SELECT reason, hex(payload) AS payload, payload_size, `offset` FROM dead_letters'),
     ).toEqual([{ reason: 'value_not_finite', payload: '00FF', payload_size: '9', offset: '5' }])
+  })
+})
+
+describe('a start', () => {
+  it('says what the server complains of, not only that time has passed', async () => {
+    const endpoint = test.server.endpoint()
+    const writer = { ...endpoint.writer, password: 'wrong' }
+    const config = { retention: test.config, migrationsDir: null, requestTimeoutMs: 5000, startTimeoutMs: 0 }
+    const stranger = createClickHouseStore(config, {
+      endpoint: () => ({ ...endpoint, writer }),
+      logger: quietLogger,
+    })
+    await expect(stranger.start()).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/AUTHENTICATION_FAILED|REQUIRED_PASSWORD/),
+    })
+    expect(await stranger.ping()).toBe(false)
+    await stranger.stop()
   })
 })
 

@@ -91,13 +91,10 @@ export function createClickHouseStore(config: ClickHouseStoreConfig, deps: Click
       })
     },
     insertProtobuf: (insert) => run('insert', () => insertBody(clientOf('writer'), insert)),
-    async ping() {
-      const answer = stopped ? null : await clientOf('writer').ping({ select: true })
-      return answer?.success === true
-    },
+    ping: async () => !stopped && (await complaintOf(clientOf('writer'))) === null,
     async start() {
       stopped = false
-      await waitUntilThere(() => store.ping(), config.startTimeoutMs)
+      await waitUntilThere(() => complaintOf(clientOf('writer')), config.startTimeoutMs)
       if (config.migrationsDir === null) return
       const migrations = readMigrations(config.migrationsDir)
       await createDatabase(clientOf('writer', 'default'), deps.endpoint().database)
@@ -169,11 +166,18 @@ async function insertBody(client: ClickHouseClient, insert: InsertProtobuf): Pro
   }
 }
 
-async function waitUntilThere(ping: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+/** Null when the server answers this user, else why not: it may be away, or refuse the password. */
+async function complaintOf(client: ClickHouseClient): Promise<AppError | null> {
+  const answer = await client.ping({ select: true })
+  return answer.success ? null : translateStoreError(answer.error, 'query')
+}
+
+async function waitUntilThere(ask: () => Promise<AppError | null>, timeoutMs: number): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs
-  while (!(await ping())) {
+  for (let cause = await ask(); cause !== null; cause = await ask()) {
     if (performance.now() > deadlineMs) {
-      throw new AppError('store_unavailable', `ClickHouse did not answer within ${timeoutMs} ms`, { retryable: true })
+      const message = `ClickHouse could not be used within ${timeoutMs} ms: ${cause.message}`
+      throw new AppError('store_unavailable', message, { retryable: true, cause })
     }
     await new Promise((resolve) => setTimeout(resolve, START_POLL_MS))
   }
