@@ -1,6 +1,6 @@
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -186,6 +186,16 @@ describe('the directory', () => {
     expect(identityOf(innocent.pid!)).not.toBeNull()
     innocent.kill('SIGKILL')
     await once(innocent, 'exit')
+  })
+
+  it('is served by no child that could not be put on record', async () => {
+    const server = serverIn()
+    mkdirSync(join(server.dir, 'child.json.new'))
+    await expect(server.start()).rejects.toThrow('EISDIR')
+    expect(server.childPid()).toBeNull()
+    rmSync(join(server.dir, 'child.json.new'), { recursive: true })
+    await server.start()
+    expect(server.childPid()).not.toBeNull()
   })
 
   it('must be a directory that can be written to', async () => {

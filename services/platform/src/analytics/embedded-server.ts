@@ -64,13 +64,14 @@ export function createEmbeddedServer(config: EmbeddedServerConfig, deps: { logge
     try {
       await readyOnce(endpoint(), launched, config.startTimeoutMs)
       await proveClosed(endpoint())
+      // Nobody serves who is not on record: on a full disk the next try would find this one holding the directory.
+      recordChild(recordFile, launched.pid)
     } catch (error) {
       launched.kill()
       await launched.gone
       throw error
     }
     child = launched
-    recordChild(recordFile, launched.pid)
     void launched.gone.then((how) => onGone(launched, how))
   }
 
