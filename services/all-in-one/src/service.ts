@@ -37,8 +37,22 @@ export function createAllInOne(
   const { bus, analytics, metadata, hotState, dataDir } = engines
   const shared = { ...deps, bus, analytics, metadata, hotState }
   const access = createAccess(accessDefaults, shared)
-  const gateway = createGateway(config.gateway, { ...shared, access })
   const intake = createIntake(config.intake, { ...shared, access })
+  const { bind, tls } = config.intake
+  let doorPort: number | null = null
+  /** The gateway starts before the intake, and tells new hosts its port from then on. */
+  const agentDoor: Component = {
+    name: 'agent-door',
+    async start() {
+      doorPort = intake.port()
+    },
+    stop: async () => {},
+  }
+  const gateway = createGateway(config.gateway, {
+    ...shared,
+    access,
+    agentDoor: () => (doorPort === null ? null : { port: doorPort, tls: tls !== null, bind }),
+  })
   let firstAdmin: FirstAdmin | null = null
   const accounts: Component = {
     name: 'accounts',
@@ -59,6 +73,7 @@ export function createAllInOne(
       createAnalyzer(config.analyzer, { ...shared, checkpoints: createFileCheckpoints({ dataDir }) }),
       gateway,
       intake,
+      agentDoor,
       createTicker({ instance: config.intake.instance, ...TICK }, shared),
       agent,
     ],

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { routePermissions } from './access/route-permissions.ts'
 import { problem } from './schemas/common.ts'
@@ -8,12 +11,14 @@ import { ADMIN_PASSWORD } from './testing/test-access.ts'
 
 const NGINX = 'os:web-1:nginx'
 const now = Date.now()
+const directory = mkdtempSync(join(tmpdir(), 'driftline-agent-file-'))
 
 let kit: GatewayKit
 const get = (path: string, token?: string | null) => kit.request(path, token === undefined ? {} : { token })
 
 beforeAll(async () => {
-  kit = await startGatewayKit()
+  writeFileSync(join(directory, 'agent.mjs'), 'export {}\n')
+  kit = await startGatewayKit({ DRIFTLINE_AGENTS_FILE: join(directory, 'agent.mjs') })
   const started = [{ pid: 10, startMs: now - 5000, group: NGINX }]
   await kit.keep(
     ...Array.from({ length: 5 }, (_, index) => deadLetterRecord(now - (index > 2 ? 9000 : 5000), `reason_${index}`)),
@@ -34,7 +39,10 @@ beforeAll(async () => {
     ({ body }) => expect(body?.items).toHaveLength(1),
   )
 })
-afterAll(() => kit?.end())
+afterAll(async () => {
+  await kit?.end()
+  rmSync(directory, { recursive: true, force: true })
+})
 
 /** A request to every route that does not change anything when it is refused. */
 const everyRoute = Object.entries(routePermissions).map(([key, permission]) => {
@@ -60,7 +68,7 @@ describe('who may what', () => {
     },
   )
 
-  it.each(everyRoute.filter(({ permission }) => permission !== 'public'))(
+  it.each(everyRoute.filter(({ permission }) => permission !== 'public' && permission !== 'signed-in'))(
     '$key answers 403 to a key that only sends',
     async ({ method, path }) => {
       expectProblem(await kit.request(path, { method, token: kit.access.ingest }), 403)
@@ -279,6 +287,20 @@ describe('lists', () => {
       headers: { 'if-none-match': etag, 'cache-control': 'max-age=0' },
     })
     expect(again.status).toBe(304)
+  })
+})
+
+describe('the agent for other hosts', () => {
+  it('is given to a key that only sends, as a file', async () => {
+    const answer = await kit.request('/api/v1/agent', { token: kit.access.ingest })
+    expect(answer).toMatchObject({ status: 200, text: 'export {}\n' })
+    expect(answer.headers.get('content-type')).toMatch(/^text\/javascript/)
+    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="driftline-agent.mjs"')
+  })
+
+  it('is missed in words where it was not built', async () => {
+    rmSync(join(directory, 'agent.mjs'))
+    expectProblem(await get('/api/v1/agent'), 404)
   })
 })
 

@@ -21,6 +21,13 @@ describe('the settings of the gateway', () => {
     })
   })
 
+  it('say where agents connect, if that is an address', () => {
+    const at = (address: string) => read({ DRIFTLINE_AGENTS_ADDRESS: address }).agents.address
+    expect(read({}).agents.address).toBeNull()
+    expect(at('https://driftline.example:8090')).toBe('https://driftline.example:8090')
+    expect(() => at('driftline.example:8090')).toThrow(/DRIFTLINE_AGENTS_ADDRESS/)
+  })
+
   it('are refused with their names', () => {
     expect(() => read({ DRIFTLINE_TLS_CERT_FILE: 'a' })).toThrow(/^tls: cert_file and key_file go together/)
     expect(() => read({ DRIFTLINE_CORS_ORIGINS: 'https://a.example/path', DRIFTLINE_HTTP_PORT: '99999' })).toThrow(

@@ -27,6 +27,8 @@ function isOrigin(text: string): boolean {
 /** Where the build puts the web app; the same from the sources and from a bundle. */
 const WEB_DIRECTORY = join(import.meta.dirname, '../../../web/dist')
 
+const AGENT_FILE = join(import.meta.dirname, '../../agent/dist/driftline-agent.mjs')
+
 export const gatewaySettings = {
   bind: setting('bind', z.string().min(1), '127.0.0.1', 'Address to listen on'),
   httpPort: setting('http_port', port, 8080, 'Port of the API, the live channel and the web app; 0 picks a free one'),
@@ -35,6 +37,13 @@ export const gatewaySettings = {
   corsOrigins: setting('cors_origins', origins, [], 'Origins of other pages that may use the API; none by default'),
   trustProxy: setting('trust_proxy', flag, false, 'Whether a proxy in front sets X-Forwarded-For and -Proto'),
   webDirectory: setting('web_dir', z.string().min(1), WEB_DIRECTORY, 'Directory of the built web app'),
+  agentFile: setting('agents.file', z.string().min(1), AGENT_FILE, 'The agent that other hosts download'),
+  agentsAddress: setting(
+    'agents.address',
+    z.url({ protocol: /^https?$/, error: 'must be http://host:port or https://host:port' }).nullable(),
+    null,
+    'Where agents of other hosts reach the intake, such as https://driftline.example:8090; shown when adding a host',
+  ),
   sessionRate: setting('rate_limits.per_session', count(100_000), 100, 'Requests per second of a session or API key'),
   addressRate: setting('rate_limits.per_address', count(100_000), 20, 'Requests per second of an unknown caller'),
   bodyBytesMax: setting('limits.body_bytes', count(64 * MIB), MIB, 'Size of a request body'),
@@ -75,6 +84,8 @@ export interface GatewayConfig {
   readonly corsOrigins: readonly string[]
   readonly trustProxy: boolean
   readonly webDirectory: string
+  /** What a new host needs: the agent's file, and where agents connect, null where that is not set. */
+  readonly agents: { readonly file: string; readonly address: string | null }
   readonly rateLimits: RateLimits
   readonly bodyBytesMax: number
   readonly live: LiveLimits
@@ -96,6 +107,7 @@ export function readGatewayConfig(source: SettingsSource): GatewayConfig {
     corsOrigins: settings.corsOrigins,
     trustProxy: settings.trustProxy,
     webDirectory: settings.webDirectory,
+    agents: { file: settings.agentFile, address: settings.agentsAddress },
     rateLimits: { perSession: settings.sessionRate, perAddress: settings.addressRate },
     bodyBytesMax: settings.bodyBytesMax,
     live: {

@@ -19,6 +19,7 @@ import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
 import { createLiveServer, type LiveServer } from './live/server.ts'
 import type { CacheLine } from './queries/cache.ts'
 import { createCaches, type GatewayCaches } from './queries/caches.ts'
+import { agentRoutes } from './routes/agent.ts'
 import { analyticsRoutes } from './routes/analytics.ts'
 import { anomalyRoutes } from './routes/anomalies.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -86,10 +87,12 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     version: VERSION,
     startedAtMs: clock.nowMs(),
     caches: () => cacheLines(caches),
+    agentsAddress: config.agents.address,
+    agentDoor: deps.agentDoor ?? (() => null),
     live: () => liveFigures(live, latency, clock.nowMs()),
     warnings: async () => warningsOf(checks),
   }
-  const routes = allRoutes(routeDeps, access)
+  const routes = allRoutes(routeDeps, access, config.agents.file)
   return {
     app: assembleApp(config, deps, { estate, access, routes, checks }),
     live,
@@ -107,7 +110,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   }
 }
 
-function allRoutes(deps: OperationsRouteDeps, access: Access): AnyRoute[] {
+function allRoutes(deps: OperationsRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
     ...sessionRoutes(access),
     ...userRoutes(access),
@@ -119,6 +122,7 @@ function allRoutes(deps: OperationsRouteDeps, access: Access): AnyRoute[] {
     ...queryRoutes(deps),
     ...anomalyRoutes(deps),
     ...operationsRoutes(deps),
+    ...agentRoutes({ agentFile }),
   ]
   let document: Record<string, unknown> | undefined
   const describing = openApiRoute(() => {

@@ -16,6 +16,14 @@ import { warmUp } from './estate/warm-up.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createGatewayParts } from './parts.ts'
 
+/** Where the intake listens for agents. */
+export interface AgentDoor {
+  readonly port: number
+  readonly tls: boolean
+  /** Address it is bound to. */
+  readonly bind: string
+}
+
 export interface GatewayDeps {
   readonly bus: Bus
   readonly analytics: AnalyticsStore
@@ -24,6 +32,8 @@ export interface GatewayDeps {
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock
+  /** The door for agents where it is of the same process; null until it is open. */
+  readonly agentDoor?: () => AgentDoor | null
   /** Routers of other components that answer on the same port. */
   readonly routers?: readonly RequestHandler[]
 }

@@ -1,11 +1,11 @@
 import type { Permission } from '@driftline/platform/access/permissions'
 import type { AnyRoute } from '../http/route.ts'
 
-/**
- * What each route needs. A route that is not in the table does not register: access is denied by default.
- * `public` routes answer without a session.
- */
-export const routePermissions: Readonly<Record<string, Permission | 'public'>> = {
+/** `public` answers without a session; `signed-in` to everybody with a session or a key, also one that only sends. */
+export type RoutePermission = Permission | 'public' | 'signed-in'
+
+/** What each route needs. A route that is not in the table does not register: access is denied by default. */
+export const routePermissions: Readonly<Record<string, RoutePermission>> = {
   'GET /api/v1/openapi.json': 'public',
   'POST /api/v1/sessions': 'public',
   'GET /api/v1/sessions/current': 'account:self',
@@ -40,6 +40,8 @@ export const routePermissions: Readonly<Record<string, Permission | 'public'>> =
   'GET /api/v1/hosts/{host}/frames': 'estate:read',
   'GET /api/v1/query': 'estate:read',
 
+  // A new host fetches the agent with the key that the agent will send with.
+  'GET /api/v1/agent': 'signed-in',
   'GET /api/v1/sources': 'operations:read',
   'GET /api/v1/dead-letters': 'operations:read',
   'GET /api/v1/status': 'operations:read',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Access } from '@driftline/platform/access/access'
-import type { Permission, Principal } from '@driftline/platform/access/permissions'
+import type { Principal } from '@driftline/platform/access/permissions'
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
-import { routeKey, routePermissions } from '../access/route-permissions.ts'
+import { type RoutePermission, routeKey, routePermissions } from '../access/route-permissions.ts'
 import { type GivenToken, tokenOf } from './credentials.ts'
 import type { Limiter } from './limits.ts'
 import { isOwnOrigin } from './origin.ts'
@@ -63,7 +63,7 @@ function refuseMethod(allowed: readonly string[]): RequestHandler {
 
 async function serve(
   route: AnyRoute,
-  permission: Permission | 'public',
+  permission: RoutePermission,
   parse: RequestHandler,
   request: Request,
   response: Response,
@@ -86,7 +86,15 @@ async function serve(
   })
   if (reply.headers) response.set(reply.headers)
   if (route.status === 204) response.status(204).setHeader('cache-control', 'no-store').end()
+  else if (route.contentType) sendFile(response, route, reply.body)
   else await sendJson(request, response, route.status, reply.body, route.cache ?? defaultCache(route))
+}
+
+/** Sends bytes as they are, with an ETag. */
+function sendFile(response: Response, route: AnyRoute, body: unknown): void {
+  assert(body instanceof Uint8Array, `${routeKey(route)} has a content type, so its body is bytes`)
+  response.status(route.status).setHeader('cache-control', route.cache ?? defaultCache(route))
+  response.type(route.contentType ?? '').send(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
 }
 
 /** Reads are kept by the browser and asked again with their ETag; answers to writes are not kept. */
@@ -94,7 +102,7 @@ function defaultCache(route: AnyRoute): string {
   return route.method === 'get' ? 'private, no-cache' : 'no-store'
 }
 
-async function identify(request: Request, permission: Permission | 'public', deps: ApiRouterDeps): Promise<Caller> {
+async function identify(request: Request, permission: RoutePermission, deps: ApiRouterDeps): Promise<Caller> {
   const address = request.ip ?? ''
   if (permission === 'public') {
     await deps.limiter.address(address)
@@ -114,7 +122,7 @@ async function identify(request: Request, permission: Permission | 'public', dep
     )
   }
   await deps.limiter.session(given!.token)
-  if (!principal.permissions.has(permission)) {
+  if (permission !== 'signed-in' && !principal.permissions.has(permission)) {
     throw new ProblemError(
       403,
       'forbidden',

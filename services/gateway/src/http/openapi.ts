@@ -40,7 +40,11 @@ function describe(each: AnyRoute): RouteConfig {
     path: each.path,
     summary: each.summary,
     operationId: operationId(each),
-    description: open ? 'Needs no session.' : `Needs the permission \`${permission}\`.`,
+    description: open
+      ? 'Needs no session.'
+      : permission === 'signed-in'
+        ? 'Needs a session or any API key.'
+        : `Needs the permission \`${permission}\`.`,
     tags: [each.tag],
     security: open ? [] : [{ bearer: [] }, { cookie: [] }],
     request: {
@@ -52,7 +56,10 @@ function describe(each: AnyRoute): RouteConfig {
       [each.status]:
         each.status === 204
           ? { description: 'Done' }
-          : { description: 'Success', content: { 'application/json': { schema: each.response } } },
+          : {
+              description: 'Success',
+              content: { [each.contentType ?? 'application/json']: { schema: each.response } },
+            },
       ...Object.fromEntries(
         refusals.map((status) => [
           status,

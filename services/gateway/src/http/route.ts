@@ -44,6 +44,8 @@ export interface Route<
   /** Status of success; 204 has no body. */
   readonly status: number
   readonly response: R
+  /** Type of an answer that is a file and no JSON; its body is bytes. */
+  readonly contentType?: string
   /** Statuses of refusals beyond 400, 401, 403, 429 and 5xx. */
   readonly refusals?: readonly number[]
   /** `Cache-Control` of success; `private, no-cache` for reads without it: kept, but asked again with its ETag. */

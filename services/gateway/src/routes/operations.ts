@@ -2,6 +2,7 @@ import { agentMetrics, processId } from '@driftline/proto'
 import { LEARNING_MS } from '../estate/status.ts'
 import type { TenantEstate } from '../estate/tenant-estate.ts'
 import { decodeCursor, encodeCursor, pageByKey } from '../http/cursors.ts'
+import { isLoopback } from '../http/origin.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import type { Cache, CacheLine } from '../queries/cache.ts'
 import { readBeginning } from '../queries/kpis.ts'
@@ -14,6 +15,7 @@ import {
 } from '../queries/operations.ts'
 import { listOf, pageQuery } from '../schemas/common.ts'
 import { deadLetterFilter, deadLetterItem, retention, sourceItem, status } from '../schemas/operations.ts'
+import type { AgentDoor } from '../service.ts'
 import type { EstateRouteDeps } from './deps.ts'
 
 export interface OperationsRouteDeps extends EstateRouteDeps {
@@ -24,6 +26,8 @@ export interface OperationsRouteDeps extends EstateRouteDeps {
   readonly deadLetterCache: Cache<{ last24h: number; total: number }>
   readonly caches: () => readonly CacheLine[]
   readonly live: () => { clients: number; dropped: number; medianMs: number | null; p99Ms: number | null }
+  readonly agentsAddress: string | null
+  readonly agentDoor: () => AgentDoor | null
   /** What is wrong with Driftline itself, in words. */
   readonly warnings: () => Promise<readonly string[]>
 }
@@ -125,11 +129,22 @@ function statusRoute(deps: OperationsRouteDeps): AnyRoute {
           slowClientsDropped: live.dropped,
           estate: { hosts: mine.hosts.size, processes: mine.processes.size, series: mine.series.size() },
           caches: [...deps.caches()],
+          agents: agentsOf(deps),
           warnings: [...warnings],
         },
       }
     },
   })
+}
+
+function agentsOf({ agentsAddress, agentDoor }: OperationsRouteDeps) {
+  const door = agentDoor()
+  return {
+    address: agentsAddress,
+    port: door?.port ?? null,
+    tls: door?.tls ?? null,
+    loopbackOnly: door === null ? null : isLoopback(door.bind) || door.bind === 'localhost',
+  }
 }
 
 /** Where the data of hosts begins, by the store and by what has come since; and until when they are learned. */

@@ -71,6 +71,14 @@ export const status = z
     slowClientsDropped: z.number().int(),
     estate: z.object({ hosts: z.number().int(), processes: z.number().int(), series: z.number().int() }),
     caches: z.array(cacheLine).describe('What is answered from memory, and for how long'),
+    agents: z
+      .object({
+        address: z.string().nullable().describe('What the setting `agents.address` says: http(s)://host:port'),
+        port: z.number().int().nullable().describe('Port of the intake, where it is of this process'),
+        tls: z.boolean().nullable(),
+        loopbackOnly: z.boolean().nullable().describe('Whether only agents of this machine reach that port'),
+      })
+      .describe('Where agents connect; null for what is not known here'),
     warnings: z.array(z.string()).describe('What is wrong with Driftline itself, in words'),
   })
   .meta({ id: 'Status' })
