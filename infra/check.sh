@@ -22,6 +22,7 @@ generated_is_fresh() {
 
 step 'format and lint (biome)' run biome check .
 step 'protobuf lint (buf)' run buf lint
+step 'protobuf compatibility (buf)' run buf breaking --against proto/published.binpb
 step 'generated code is fresh' generated_is_fresh
 step 'types' run tsc --noEmit -p tsconfig.json
 step 'types of the web app' run vue-tsc --noEmit -p web/tsconfig.json
