@@ -2,11 +2,13 @@ import type { Bus } from '@driftline/platform/bus/bus'
 import { createEmbeddedBus } from '@driftline/platform/bus/embedded-bus'
 import { createKafkaBus } from '@driftline/platform/bus/kafka-bus'
 import { systemClock } from '@driftline/platform/clock'
+import { createRedisHotState } from '@driftline/platform/hot-state/redis-hot-state'
 import { createLogger } from '@driftline/platform/logger'
 import { createSelfMetrics } from '@driftline/platform/metrics'
 import { topics } from '@driftline/proto'
 import { defaultLimits } from '../limits.ts'
 import { createIntake } from '../service.ts'
+import { createTicker } from '../ticker.ts'
 
 /** Where the records of a crash test go. */
 export type CrashRigBus =
@@ -17,6 +19,10 @@ export interface CrashRigArguments {
   readonly bus: CrashRigBus
   /** The process kills itself when so many batches are durable and before it acknowledges the last; 0 never. */
   readonly killAfter: number
+  /** Name of the instance; `intake-crash` unless given. */
+  readonly instance?: string
+  /** With it the process ticks as well, under a lease that others on this Redis share. */
+  readonly redisUrl?: string
 }
 
 export function openBus(where: CrashRigBus): Bus {
@@ -27,7 +33,7 @@ export function openBus(where: CrashRigBus): Bus {
 }
 
 /** The process that the crash test kills: an intake that any key may use, and its bus. Reports its port. */
-async function run({ bus: where, killAfter }: CrashRigArguments): Promise<void> {
+async function run({ bus: where, killAfter, instance = 'intake-crash', redisUrl }: CrashRigArguments): Promise<void> {
   const bus = openBus(where)
   await bus.start()
   let durable = 0
@@ -43,7 +49,7 @@ async function run({ bus: where, killAfter }: CrashRigArguments): Promise<void> 
       bind: '127.0.0.1',
       grpcPort: 0,
       tls: null,
-      instance: 'intake-crash',
+      instance,
       limits: defaultLimits,
       streamsMax: 10,
       window: 4,
@@ -57,7 +63,15 @@ async function run({ bus: where, killAfter }: CrashRigArguments): Promise<void> 
     },
   )
   await intake.start()
+  if (redisUrl !== undefined) await startTicker(bus, instance, redisUrl)
   process.send?.({ port: intake.port() })
+}
+
+async function startTicker(bus: Bus, instance: string, redisUrl: string): Promise<void> {
+  const deps = { logger: createLogger('fatal'), metrics: createSelfMetrics(), clock: systemClock }
+  const hotState = createRedisHotState({ url: redisUrl }, deps)
+  await hotState.start()
+  await createTicker({ instance, intervalMs: 200, leaseMs: 1500 }, { ...deps, bus, hotState }).start()
 }
 
 const args = process.argv[2]

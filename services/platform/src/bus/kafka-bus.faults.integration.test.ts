@@ -18,10 +18,10 @@ describeWithServer('kafka', 'the bus on Kafka, with a broker that fails', (share
   }, 180_000)
   afterAll(() => kafka.stop())
 
-  const create = (changes: Partial<KafkaBusConfig> = {}): Bus =>
+  const create = (changes: Partial<KafkaBusConfig> = {}, clock = systemClock): Bus =>
     createKafkaBus(
       { brokers: [kafka.url], clientId: 'test', topics: testTopics, ...changes },
-      { logger: createLogger('silent' as 'fatal'), metrics: createSelfMetrics(), clock: systemClock },
+      { logger: createLogger('silent' as 'fatal'), metrics: createSelfMetrics(), clock },
     )
 
   it('fails retryably while the broker is away, recovers with it, and loses nothing acknowledged', async () => {
@@ -115,6 +115,16 @@ describeWithServer('kafka', 'the bus on Kafka, with a broker that fails', (share
       60_000,
     )
     expect(seen).toEqual(['slow', 'next'])
+    await bus.stop()
+  })
+
+  it('says when the broker stored a record, whatever the clock of its publisher says', async () => {
+    const place = { brokers: [shared().url], topicPrefix: `clocks-${Date.now()}.` }
+    const bus = create(place, { nowMs: () => 1_000_000_000_000 })
+    await bus.start()
+    await bus.publish([textRecord(narrow, 'a')])
+    const [record] = await bus.read(narrow, 0, 0, 10)
+    expect(Math.abs(record!.storedAtMs - Date.now())).toBeLessThan(60_000)
     await bus.stop()
   })
 

@@ -1,8 +1,10 @@
 import { connect as connectTcp, isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { type ISocketFactory, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { type ISocketFactory, Kafka, type KafkaConfig, type LogEntry, logLevel } from 'kafkajs'
 import { AppError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
+import { createLogLimit } from './log-limit.ts'
+import { mendRequestTimers } from './request-timers.ts'
 
 export interface KafkaConnection {
   /** `host:port` of some brokers; the rest is learnt from them. */
@@ -19,6 +21,7 @@ export const kafkaRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 
 
 export function createClient(connection: KafkaConnection, logger: Logger): Kafka {
   const { brokers, clientId, ssl, sasl } = connection
+  mendRequestTimers()
   return new Kafka({
     brokers: [...brokers],
     clientId,
@@ -29,10 +32,7 @@ export function createClient(connection: KafkaConnection, logger: Logger): Kafka
     requestTimeout: 30_000,
     retry: kafkaRetry,
     logLevel: logLevel.INFO,
-    logCreator: () => (entry) => {
-      const { message, timestamp: _timestamp, ...fields } = entry.log
-      logger[levelOf(entry.level)]({ ...fields, namespace: entry.namespace }, `kafkajs: ${message}`)
-    },
+    logCreator: () => createLogWriter(logger),
   })
 }
 
@@ -49,10 +49,24 @@ const connectWithoutDelay: ISocketFactory = ({ host, port, ssl, onConnect }) => 
   return socket
 }
 
-/** What kafkajs calls an error it mostly retries; what we give up on, we log ourselves. */
-function levelOf(level: logLevel): 'warn' | 'debug' {
-  return level === logLevel.ERROR || level === logLevel.WARN ? 'warn' : 'debug'
+/**
+ * What kafkajs calls an error it mostly retries; what we give up on, we log ourselves. That a group changes is no
+ * trouble at all.
+ */
+function createLogWriter(logger: Logger): (entry: LogEntry) => void {
+  const limit = createLogLimit()
+  return ({ level, namespace, log }) => {
+    const { message, timestamp: _timestamp, ...fields } = log
+    const isTrouble = level === logLevel.ERROR || level === logLevel.WARN
+    if (!isTrouble || String(fields['error']).includes(REBALANCING)) {
+      return logger.debug({ ...fields, namespace }, `kafkajs: ${message}`)
+    }
+    const leftOut = limit(message)
+    if (leftOut !== null) logger.warn({ ...fields, namespace, leftOut }, `kafkajs: ${message}`)
+  }
 }
+
+const REBALANCING = 'The group is rebalancing'
 
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 const FORBIDDEN = new Set([

@@ -3,6 +3,7 @@ import { AppError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import { maxRecordBytes } from '../bus-topic.ts'
 import { kafkaRetry } from './client.ts'
+import { createLogLimit } from './log-limit.ts'
 import { createPartitionAssigner } from './partition-assigner.ts'
 
 export interface ConsumerDeps {
@@ -25,6 +26,7 @@ const FETCH_WAIT_MS = 100
 export function createConsumer(kafka: Kafka, groupId: string, stopping: AbortSignal, deps: ConsumerDeps): Consumer {
   const { logger, onFatal } = deps
   const { assigner, remember } = createPartitionAssigner()
+  const limit = createLogLimit()
   const consumer = kafka.consumer({
     groupId,
     partitionAssigners: [assigner],
@@ -41,7 +43,8 @@ export function createConsumer(kafka: Kafka, groupId: string, stopping: AbortSig
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     if (stopping.aborted) return
     if (restart) {
-      logger.warn({ error, groupId }, 'a Kafka consumer failed and is started again')
+      const leftOut = limit('restart')
+      if (leftOut !== null) logger.warn({ error, groupId, leftOut }, 'a Kafka consumer failed and is started again')
       return
     }
     logger.error({ error, groupId }, 'a Kafka consumer failed for good')

@@ -28,6 +28,8 @@ export async function subscribeGroup(kafka: Kafka, options: SubscribeOptions, de
   const ownership = createOwnership(options, logger, () => deps.onFailed(options.group))
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     if (stopping.signal.aborted) return
+    const numbers = [...new Set(Object.values(payload.memberAssignment).flat())].sort((a, b) => a - b)
+    logger.info({ partitions: numbers, waitedMs: payload.duration }, 'partitions were shared out')
     ownership.assign(
       Object.entries(payload.memberAssignment).flatMap(([name, partitions]) =>
         partitions.map((partition) => ({ topic: name.slice(topicPrefix.length), partition })),
