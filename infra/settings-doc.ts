@@ -15,7 +15,7 @@ export function settingsPage(sections: readonly { title: string; spec: SettingsS
   })
   return `# Settings
 
-Made from the code by \`make settings\`. The environment overrides \`driftline.yaml\`, which overrides the default. A list in the file replaces the default list. \`node services/all-in-one/dist/main.js --check-config\` checks and exits; it reports all problems at once.
+Made from the code by \`make settings\`. The environment overrides \`driftline.yaml\`, which overrides the default. A list in the file replaces the default list; in a variable it is written as in the file, such as \`[a, b]\`. \`node services/all-in-one/dist/main.js --check-config\` checks and exits; it reports all problems at once.
 
 ${parts.filter((part) => part !== '').join('\n')}`
 }

@@ -56,6 +56,28 @@ describe('reading settings', () => {
     expect(problems[2]).toMatch(/^process_monitor\.limit: "140%" is not a share/)
   })
 
+  test('a variable holds a list as the file does; text that only looks like one stays text', () => {
+    const lists = {
+      names: setting('names', z.array(z.string()), ['x'], 'Names'),
+      rules: setting('rules', z.array(z.strictObject({ name: z.string(), count: z.number() })), [], 'Rules'),
+      password: setting('password', z.string(), '', 'A password'),
+    }
+    const env = {
+      DRIFTLINE_NAMES: '[a, b]',
+      DRIFTLINE_RULES: '[{"name": "a", "count": 2}]',
+      DRIFTLINE_PASSWORD: '[secret',
+    }
+    expect(readSettings(source({}, env), lists)).toEqual({
+      names: ['a', 'b'],
+      rules: [{ name: 'a', count: 2 }],
+      password: '[secret',
+    })
+    const wrong = { ...env, DRIFTLINE_RULES: '[{name: a, count: many}]' }
+    expect(problemsOf(() => readSettings(source({}, wrong), lists))).toEqual([
+      expect.stringMatching(/^DRIFTLINE_RULES\.0\.count: /),
+    ])
+  })
+
   test('is frozen', () => {
     expect(Object.isFrozen(readSettings(source({}), spec))).toBe(true)
   })

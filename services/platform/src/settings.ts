@@ -68,8 +68,7 @@ export function readSettings<S extends SettingsSpec>(source: SettingsSource, spe
   for (const [name, each] of Object.entries(spec)) {
     const fromEnv = source.env[each.env]
     const fromYaml = valueAt(source.yaml, each.key)
-    const raw = fromEnv !== undefined && fromEnv !== '' ? fromEnv : (fromYaml ?? each.fallback)
-    const parsed = each.schema.safeParse(raw)
+    const parsed = fromEnv ? parseText(each.schema, fromEnv) : each.schema.safeParse(fromYaml ?? each.fallback)
     if (parsed.success) values[name] = parsed.data
     else {
       const origin = fromEnv ? each.env : each.key
@@ -80,6 +79,19 @@ export function readSettings<S extends SettingsSpec>(source: SettingsSource, spe
   }
   if (problems.length > 0) throw new AppError('config_invalid', problems.join('\n'))
   return Object.freeze(values) as SettingsOf<S>
+}
+
+/** A variable is text; a list or a section is written in it as in the file: `[a, b]`, `{key: value}`. */
+function parseText(schema: z.ZodType, text: string): ReturnType<z.ZodType['safeParse']> {
+  const asText = schema.safeParse(text)
+  if (!/^\s*[[{]/.test(text)) return asText
+  try {
+    const asYaml = schema.safeParse(parse(text))
+    // A password may begin like a list, and a list may have a fault of its own.
+    return asYaml.success || !asText.success ? asYaml : asText
+  } catch {
+    return asText
+  }
 }
 
 /** Reads several configurations and reports the problems of all of them together. */
