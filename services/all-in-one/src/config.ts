@@ -13,13 +13,11 @@ import {
   setting,
 } from '@driftline/platform/settings'
 import { readWriterConfig, writerSettings } from '@driftline/writer/config'
-import { z } from 'zod'
-import { processMonitorSettings } from './process-monitor-settings.ts'
-
-const flag = z.union([z.boolean(), z.stringbool()])
+import { flag, processMonitorSettings } from './process-monitor-settings.ts'
 
 const allInOneSettings = {
   ...accountSettings,
+  monitoringEnabled: setting('process_monitor.real_time_monitoring.enabled', flag, true, 'Watch this machine'),
   stopWithParent: setting('stop_with_parent', flag, false, 'Stop when the process that started this one is gone'),
 }
 
@@ -32,7 +30,10 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
   { title: 'Analyzer', spec: analyzerSettings },
-  { title: 'Detection, alerting and analytics', spec: processMonitorSettings },
+  {
+    title: 'Detection, alerting and analytics: accepted and checked, without effect yet',
+    spec: processMonitorSettings,
+  },
 ]
 
 export type AllInOneConfig = ReturnType<typeof readAllInOneConfig>

@@ -3,7 +3,7 @@ import { durationMs, share } from '@driftline/platform/units'
 import { z } from 'zod'
 
 /** `true` and `false` in the file; the same words, `1` and `0` in the environment. */
-const flag = z.union([z.boolean(), z.stringbool()])
+export const flag = z.union([z.boolean(), z.stringbool()])
 
 const kpi = z.enum(['execution_time', 'success_rate', 'error_rate', 'throughput', 'resource_utilization'])
 
@@ -30,11 +30,10 @@ const alertRule = z.strictObject({
 })
 
 /**
- * The names that users know (requirements, section 9) and that no service of its own reads yet, with their defaults.
- * They are accepted and checked today, so that one file serves this version and the next.
+ * The names that users know of what comes next, with their defaults: no service reads them yet. They are accepted and
+ * checked today, so that one file serves this version and the next.
  */
 export const processMonitorSettings = {
-  monitoringEnabled: setting('process_monitor.real_time_monitoring.enabled', flag, true, 'Watch this machine'),
   metricsCollection: setting('process_monitor.real_time_monitoring.metrics_collection', flag, true, 'Collect metrics'),
   samplingRate: setting('process_monitor.real_time_monitoring.sampling_rate', share, 1, 'Share of readings to keep'),
   performanceTracking: setting('process_monitor.performance_tracking.enabled', flag, true, 'Compute KPIs'),

@@ -3,7 +3,7 @@ import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
 import { createAnalyzer } from '@driftline/analyzer/service'
 import { createGateway } from '@driftline/gateway/service'
 import { createIntake } from '@driftline/intake/service'
-import { createTicker } from '@driftline/intake/ticker'
+import { createTicker, tickerDefaults } from '@driftline/intake/ticker'
 import { accessDefaults, createAccess } from '@driftline/platform/access/access'
 import type { FirstAdmin } from '@driftline/platform/access/first-admin'
 import type { Clock } from '@driftline/platform/clock'
@@ -25,8 +25,6 @@ export interface AllInOne {
   /** Account that this start made; null when there was one. */
   firstAdmin(): FirstAdmin | null
 }
-
-const TICK = { intervalMs: 1000, leaseMs: 3000 }
 
 /** The same components as apart. Consumers start before producers. */
 export function createAllInOne(
@@ -74,8 +72,8 @@ export function createAllInOne(
       gateway,
       intake,
       agentDoor,
-      createTicker({ instance: config.intake.instance, ...TICK }, shared),
-      agent,
+      createTicker({ ...tickerDefaults, instance: config.intake.instance }, shared),
+      ...(config.common.monitoringEnabled ? [agent] : []),
     ],
     address: () => addressOf(config.gateway, gateway.port()),
     firstAdmin: () => firstAdmin,
