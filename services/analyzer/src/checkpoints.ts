@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { commitOf } from '@driftline/platform/bus/embedded/environment'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
 import type { Component } from '@driftline/platform/lifecycle'
@@ -33,7 +34,8 @@ export function createFileCheckpoints(config: { readonly dataDir: string }): Che
     name: 'analyzer checkpoints',
     async start() {
       try {
-        database = open({ path, encoding: 'msgpack', noMemInit: true })
+        // Without overlapping syncs a write resolves when it is flushed, and one that failed does not hold up the end.
+        database = open({ path, encoding: 'msgpack', noMemInit: true, overlappingSync: false })
       } catch (cause) {
         throw new AppError('data_dir_unusable', `cannot keep checkpoints in ${path}`, { cause })
       }
@@ -49,9 +51,7 @@ export function createFileCheckpoints(config: { readonly dataDir: string }): Che
         bytes: opened().get(partition)?.bytes ?? null,
         async save(bytes) {
           if (owners.get(partition) !== owner) return false
-          const db = opened()
-          await db.put(partition, { bytes })
-          await db.flushed
+          await commitOf([opened().put(partition, { bytes })])
           return true
         },
       }

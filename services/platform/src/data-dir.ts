@@ -81,7 +81,8 @@ function readOwner(path: string): Owner | null {
   }
 }
 
-function unusable(path: string, cause: unknown): AppError {
+/** Names why a directory cannot be written to: `disk_full` (retryable), else `data_dir_unusable`. */
+export function unusable(path: string, cause: unknown): AppError {
   const { code, message } = cause as { code?: unknown; message?: string }
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL') {
     return new AppError('disk_full', `no room left in ${path}`, { retryable: true, cause })

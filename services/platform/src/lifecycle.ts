@@ -14,15 +14,22 @@ export interface RunOptions {
   readonly stopDeadlineMs: number
 }
 
+/** What `startAll` heeds and tells. */
+export interface StartWatch {
+  /** Once it is aborted no further component is started. */
+  readonly stopping?: AbortSignal
+  /** Hears of a failed start before anything is stopped for it: stopping may take long. */
+  readonly onFailed?: (error: unknown) => void
+}
+
 /**
- * Starts components in order; on failure stops those that had started, in reverse, and rethrows. Once `stopping` is
- * aborted no further one is started. Answers a function that stops everything in reverse order and never throws; what
- * failed to stop is logged.
+ * Starts components in order; on failure stops those that had started, in reverse, and rethrows. Answers a function
+ * that stops everything in reverse order and never throws; what failed to stop is logged.
  */
 export async function startAll(
   components: readonly Component[],
   logger: Logger,
-  stopping?: AbortSignal,
+  watch: StartWatch = {},
 ): Promise<() => Promise<boolean>> {
   const started: Component[] = []
   const stopAll = async (): Promise<boolean> => {
@@ -38,13 +45,14 @@ export async function startAll(
     return clean
   }
   for (const component of components) {
-    if (stopping?.aborted) break
+    if (watch.stopping?.aborted) break
     const startedAtMs = Date.now()
     try {
       await component.start()
     } catch (error) {
       // A half-started component may hold a port or a child: it is stopped with the rest.
       started.push(component)
+      watch.onFailed?.(error)
       await stopAll()
       throw error
     }
@@ -91,9 +99,12 @@ export async function runProcess(
 
   let stopAll: () => Promise<boolean>
   try {
-    stopAll = await startAll(components, logger, stopping.signal)
-  } catch (error) {
-    sayWhyNot(error, logger)
+    const onFailed = (error: unknown): void => {
+      sayWhyNot(error, logger)
+      requestStop()
+    }
+    stopAll = await startAll(components, logger, { stopping: stopping.signal, onFailed })
+  } catch {
     process.exit(1)
   }
   if (!stopping.signal.aborted) options.onReady?.()

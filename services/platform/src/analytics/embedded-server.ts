@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { unusable } from '../data-dir.ts'
 import { AppError } from '../errors.ts'
 import type { Component } from '../lifecycle.ts'
 import type { Logger } from '../logger.ts'
@@ -39,7 +40,7 @@ const LOCK_POLL_MS = 200
 /**
  * Supervises libchdb in a child process: starts it on a free loopback port, proves that its users are closed, asks for
  * its health, and starts it again with backoff when it dies or hangs. Errors of `start`: `data_dir_locked`,
- * `data_dir_unusable`, `store_unavailable`.
+ * `data_dir_unusable`, `disk_full`, `store_unavailable`.
  */
 export function createEmbeddedServer(config: EmbeddedServerConfig, deps: { logger: Logger }): EmbeddedServer {
   const logger = deps.logger.child({ component: 'analytics-store' })
@@ -65,7 +66,7 @@ export function createEmbeddedServer(config: EmbeddedServerConfig, deps: { logge
       await readyOnce(endpoint(), launched, config.startTimeoutMs)
       await proveClosed(endpoint())
       // Nobody serves who is not on record: on a full disk the next try would find this one holding the directory.
-      recordChild(recordFile, launched.pid)
+      writing(config.dir, () => recordChild(recordFile, launched.pid))
     } catch (error) {
       launched.kill()
       await launched.gone
@@ -158,7 +159,7 @@ function prepareDirectory(dir: string): void {
     chmodSync(dir, 0o700)
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
-    throw new AppError('data_dir_unusable', `${dir} cannot be used: ${(cause as Error).message}`, { cause })
+    throw unusable(dir, cause)
   }
 }
 
@@ -171,8 +172,19 @@ function writeConfiguration(config: EmbeddedServerConfig, passwords: { writer: s
     writerPassword: passwords.writer,
     readerPassword: passwords.reader,
   }
-  writeFileSync(files.usersFile, renderUsers(files), { mode: 0o600 })
-  writeFileSync(configFile(config.dir), renderServerConfig(files), { mode: 0o600 })
+  writing(config.dir, () => {
+    writeFileSync(files.usersFile, renderUsers(files), { mode: 0o600 })
+    writeFileSync(configFile(config.dir), renderServerConfig(files), { mode: 0o600 })
+  })
+}
+
+/** Names what keeps a file from being written. */
+function writing(dir: string, write: () => void): void {
+  try {
+    write()
+  } catch (cause) {
+    throw unusable(dir, cause)
+  }
 }
 
 async function answers(endpoint: StoreEndpoint, timeoutMs: number): Promise<boolean> {
