@@ -29,6 +29,8 @@ interface RawValues {
   readonly networkReceiveBytesPerSecond: number | null
   readonly networkTransmitBytesPerSecond: number | null
   readonly instances: number | null
+  /** Load average over 1 min, of hosts that have one. */
+  readonly load1: number | null
 }
 
 /** A process as lists and the overview show it. */
@@ -48,7 +50,12 @@ export interface ProcessItem {
   readonly active: boolean
   readonly metrics: ProcessMetrics | null
   readonly lastSeen: string
+  /** When the last instance of a group ended; null while it has one. */
+  readonly endedAt: string | null
 }
+
+/** CPU in cores, a point each 5 s up to the moment shown, oldest first, at most 60; null where nothing was heard. */
+type Trail = readonly (number | null)[]
 
 export interface ProcessDetail extends ProcessItem {
   readonly firstSeen: string
@@ -59,7 +66,7 @@ export interface ProcessDetail extends ProcessItem {
 export type StatusCounts = Readonly<Record<Status | 'total', number>>
 
 export interface OperationalDashboard {
-  readonly processes: ProcessItem[]
+  readonly processes: (ProcessItem & { readonly trail: Trail })[]
   readonly counts: StatusCounts
   readonly alerts: readonly unknown[]
   readonly generatedAt: string
@@ -240,6 +247,13 @@ export interface SystemStatus {
     readonly hits: number
     readonly misses: number
   }[]
+  /** Where agents connect; null for what the server does not know. */
+  readonly agents: {
+    readonly address: string | null
+    readonly port: number | null
+    readonly tls: boolean | null
+    readonly loopbackOnly: boolean | null
+  }
   readonly warnings: readonly string[]
 }
 

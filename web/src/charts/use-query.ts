@@ -17,7 +17,7 @@ export interface QueryLine {
 }
 
 /** A metric without a live channel is asked for again this often at most, so that its line keeps up. */
-const refreshMs = 10_000
+const refreshDefaultMs = 10_000
 
 /**
  * Metrics from `/query` over the page's range, as they are needed for charts whose values no channel carries.
@@ -28,6 +28,7 @@ export function useQuery(
   wishes: Ref<readonly QueryWish[]>,
   pixels: Ref<number>,
   intervalS: Ref<number>,
+  { refreshMs = refreshDefaultMs }: { readonly refreshMs?: number } = {},
 ) {
   const time = useTime()
   const lines = shallowRef<ReadonlyMap<string, readonly QueryLine[]>>(new Map())

@@ -2,9 +2,9 @@ import { defineStore } from 'pinia'
 import { computed, getCurrentScope, onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { api } from '../api/client.ts'
 import { useLive, useLiveConnection } from '../api/live.ts'
-import type { OperationalDashboard, OverviewChanges, ProcessItem, StatusCounts } from '../api/types.ts'
+import type { OperationalDashboard, OverviewChanges, ProcessItem } from '../api/types.ts'
+import { hasEnded } from './ended.ts'
 import { createHistory } from './history.ts'
-import { createPastReader } from './past-reader.ts'
 import { useTime } from './time.ts'
 
 /** A moment is asked for when time has rested on it this long; longer while a hand drags through many of them. */
@@ -19,17 +19,25 @@ export const useEstate = defineStore('estate', () => {
   const time = useTime()
   const connection = useLiveConnection()
   const items = shallowRef(new Map<string, ProcessItem>())
-  const counts = shallowRef<StatusCounts | null>(null)
   const version = ref(0)
   const users = ref(0)
   const loaded = ref(false)
   const error = shallowRef<unknown>(null)
   const history = createHistory()
-  const past = createPastReader(api)
+  /** In the server's clock; rewound, the moment shown. */
+  const nowMs = computed(() => time.atMs ?? time.nowMs + connection.clockOffsetMs)
+  /** Groups that have no instance any more stand apart from what lives. */
+  const parts = computed(() => {
+    void version.value
+    const living: ProcessItem[] = []
+    const ended: ProcessItem[] = []
+    for (const item of items.value.values()) (hasEnded(item, nowMs.value) ? ended : living).push(item)
+    return { living, ended }
+  })
 
   function take(dashboard: OperationalDashboard): void {
     items.value = new Map(dashboard.processes.map((item) => [item.processId, item]))
-    counts.value = dashboard.counts
+    history.fill(Date.now(), dashboard.processes)
     loaded.value = true
     error.value = null
     version.value++
@@ -38,20 +46,16 @@ export const useEstate = defineStore('estate', () => {
   const { error: refused } = useLive<OperationalDashboard, OverviewChanges>(
     () => (users.value > 0 ? 'overview' : null),
     {
-      snapshot(dashboard) {
-        take(dashboard)
-        history.add(Date.now(), items.value.values())
-      },
+      snapshot: take,
       changes(changes) {
         for (const item of changes.processes) items.value.set(item.processId, item)
         for (const id of changes.removed) items.value.delete(id)
-        counts.value = changes.counts
         version.value++
       },
     },
   )
 
-  // Live values leave a short trail for the sparklines; it is kept here and costs the server nothing.
+  // The trail that came with the snapshot goes on with live values.
   setInterval(() => {
     if (time.isLive && users.value > 0 && connection.state === 'open') history.add(Date.now(), items.value.values())
   }, history.stepMs)
@@ -64,7 +68,7 @@ export const useEstate = defineStore('estate', () => {
     try {
       await new Promise((resolve) => setTimeout(resolve, time.dragging ? dragDelayMs : pastDelayMs))
       if (mine.signal.aborted) return
-      const dashboard = await past.read(at, mine.signal)
+      const dashboard = await api.get<OperationalDashboard>('/overview', { query: { at }, signal: mine.signal })
       if (!mine.signal.aborted) take(dashboard)
     } catch (failure) {
       if (!mine.signal.aborted) error.value = failure
@@ -81,7 +85,8 @@ export const useEstate = defineStore('estate', () => {
 
   return {
     items,
-    counts,
+    parts,
+    nowMs,
     version,
     loaded,
     history,

@@ -23,3 +23,12 @@ it('takes one point a step, forgets what is gone, and knows nothing of strangers
   history.add(10_000, [item('a', 1)])
   expect(history.of('b')).toEqual([])
 })
+
+it('begins with what the server kept', () => {
+  const history = createHistory()
+  history.add(1_000_000_000, [item('a', 9), item('gone', 9)])
+  history.fill(1_000_100_000, [{ processId: 'a', trail: [1, null, 3] }])
+  history.add(1_000_105_000, [item('a', 4)])
+  expect(history.of('a').slice(-5)).toEqual([Number.NaN, 1, Number.NaN, 3, 4])
+  expect(history.of('gone')).toEqual([])
+})

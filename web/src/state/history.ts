@@ -4,8 +4,8 @@ const stepMs = 5000
 const points = 60
 
 /**
- * CPU of each process over the last five minutes, a point each 5 s. Gaps stay gaps (NaN): what was not seen is not
- * drawn as calm. Bounded by forgetting processes that are gone.
+ * CPU of each process over the last five minutes, a point each 5 s: at first what the server has kept, then what comes
+ * live. Gaps stay gaps (NaN): what was not seen is not drawn as calm. Bounded by forgetting processes that are gone.
  */
 export function createHistory() {
   const rings = new Map<string, Float32Array>()
@@ -13,7 +13,20 @@ export function createHistory() {
 
   return {
     stepMs,
-    points,
+    /** Begins anew with what the server kept up to now. */
+    fill(
+      nowMs: number,
+      items: Iterable<{ readonly processId: string; readonly trail: readonly (number | null)[] }>,
+    ): void {
+      rings.clear()
+      last = Math.floor(nowMs / stepMs)
+      for (const { processId, trail } of items) {
+        const ring = new Float32Array(points).fill(Number.NaN)
+        const kept = trail.slice(-points)
+        for (const [i, value] of kept.entries()) ring[points - kept.length + i] = value ?? Number.NaN
+        rings.set(processId, ring)
+      }
+    },
     add(nowMs: number, items: Iterable<ProcessItem>): void {
       const step = Math.floor(nowMs / stepMs)
       const shift = last === 0 ? points : Math.min(points, step - last)

@@ -38,6 +38,7 @@ const host = (name: string, cpu: number | null, osName = 'Debian'): Host => ({
             networkReceiveBytesPerSecond: 1,
             networkTransmitBytesPerSecond: null,
             instances: 10,
+            load1: null,
           },
         },
 })

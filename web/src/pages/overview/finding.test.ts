@@ -41,6 +41,8 @@ it('says when figures have stopped coming', () => {
 })
 it('speaks of the past as past', () => {
   expect(say(calm, { atMs: now })).toBe('3 processes were watched at 14:40:10. Busiest was chrome: 112.0 % CPU.')
+  expect(say([item('host:a', 'ok', 5166)])).toContain('on 1 host.')
+  expect(say([item('os:a:x', 'ok', 5166)], { sinceMs: now - 86_400_000 })).toContain('5,166 processes, 1 group')
   expect(say([], { atMs: now })).toBe('Nothing was watched then.')
   expect(say([])).toBe('Nothing has been heard yet.')
 })

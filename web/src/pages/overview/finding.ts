@@ -22,10 +22,9 @@ const freshMs = 30 * 60_000
 /** Figures of a second come within two; older than this, something between here and there has stopped. */
 const staleMs = 20_000
 
-const many = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`
-
 /** The state of the estate in one sentence with numbers. */
 export function findingOf(input: FindingInput, format: Format): Finding {
+  const many = (count: number, one: string, more: string) => `${format.count(count)} ${count === 1 ? one : more}`
   const hosts = input.items.filter((item) => item.kind === 'host')
   const groups = input.items.filter((item) => item.kind === 'os')
   const instances = groups.reduce((sum, item) => sum + (item.metrics?.values.instances ?? 0), 0)
@@ -36,7 +35,7 @@ export function findingOf(input: FindingInput, format: Format): Finding {
   const sum = `${many(instances, 'process', 'processes')}, ${many(groups.length, 'group', 'groups')}`
   if (input.atMs !== null)
     return {
-      say: `${many(total, 'process', 'processes')} were watched at ${format.clock(input.atMs)}.`,
+      say: `${many(total, 'process was', 'processes were')} watched at ${format.clock(input.atMs)}.`,
       more: busiest(groups, format, 'was'),
     }
 
@@ -52,8 +51,8 @@ export function findingOf(input: FindingInput, format: Format): Finding {
   const silent = input.items.filter((item) => item.status === 'silent')
   if (critical + warning > 0)
     return {
-      say: `${critical + warning} of ${total} processes ${critical + warning === 1 ? 'is' : 'are'} drifting.`,
-      more: critical ? `${critical} critical.` : '',
+      say: `${format.count(critical + warning)} of ${many(total, 'process', 'processes')} ${critical + warning === 1 ? 'is' : 'are'} drifting.`,
+      more: critical ? `${format.count(critical)} critical.` : '',
     }
   if (silent.length > 0) {
     const quietHosts = silent.filter((item) => item.kind === 'host').map((item) => item.name)
@@ -61,7 +60,10 @@ export function findingOf(input: FindingInput, format: Format): Finding {
       quietHosts.length > 0
         ? `Not heard from: ${quietHosts.slice(0, 3).join(', ')}${quietHosts.length > 3 ? ' and more' : ''}.`
         : ''
-    return { say: `${silent.length} of ${total} processes ${silent.length === 1 ? 'is' : 'are'} silent.`, more }
+    return {
+      say: `${format.count(silent.length)} of ${many(total, 'process', 'processes')} ${silent.length === 1 ? 'is' : 'are'} silent.`,
+      more,
+    }
   }
   const age = input.sinceMs === null ? null : input.nowMs - input.sinceMs
   if (hosts.length <= 1 && age !== null && age < freshMs) {

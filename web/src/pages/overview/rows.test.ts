@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ProcessItem } from '../../api/types.ts'
 import { kindOf } from '../../process-id.ts'
-import { arrange, compare, type Filters, facets, matches } from './rows.ts'
+import { arrange, compare, countStatuses, type Filters, facets, matches } from './rows.ts'
 
 const all: Filters = { q: '', status: null, kind: null, tag: null, category: null }
 
@@ -18,6 +18,7 @@ function item(processId: string, cpuCores: number | null, more: Partial<ProcessI
     description: null,
     active: true,
     lastSeen: '',
+    endedAt: null,
     metrics: { values: { cpuCores } } as ProcessItem['metrics'],
     ...more,
   }
@@ -78,4 +79,11 @@ it('knows which tags, categories and kinds there are', () => {
       ['host', 1],
     ]),
   })
+})
+
+it('counts what lives by its status', () => {
+  expect([...countStatuses(items)]).toEqual([
+    ['ok', 3],
+    ['silent', 1],
+  ])
 })

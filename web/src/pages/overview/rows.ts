@@ -17,9 +17,12 @@ export type SortKey = (typeof sortKeys)[number]
 export const groupings = ['none', 'kind', 'host', 'category'] as const
 export type Grouping = (typeof groupings)[number]
 
+/** A status, or the groups whose last instance has ended, which no other view lists. */
+export type Shown = Status | 'ended'
+
 export interface Filters {
   readonly q: string
-  readonly status: Status | null
+  readonly status: Shown | null
   readonly kind: ProcessKind | null
   readonly tag: string | null
   readonly category: string | null
@@ -46,7 +49,7 @@ const names = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' 
 
 /** True when every word of `q` stands somewhere in id, category, tags or description. */
 export function matches(item: ProcessItem, filters: Filters): boolean {
-  if (filters.status && item.status !== filters.status) return false
+  if (filters.status && filters.status !== 'ended' && item.status !== filters.status) return false
   if (filters.kind && item.kind !== filters.kind) return false
   if (filters.tag && !item.tags.includes(filters.tag)) return false
   if (filters.category && item.category !== filters.category) return false
@@ -76,6 +79,13 @@ function groupName(item: ProcessItem, grouping: Grouping): string {
   if (grouping === 'kind') return kindNames[kindOf(item.processId)]
   if (grouping === 'host') return item.host ?? hostOf(item.processId) ?? 'No host'
   return item.category ?? 'No category'
+}
+
+/** How many of each status, of what lives. */
+export function countStatuses(items: Iterable<ProcessItem>): Map<Shown, number> {
+  const counts = new Map<Shown, number>()
+  for (const { status } of items) counts.set(status, (counts.get(status) ?? 0) + 1)
+  return counts
 }
 
 /** The lines of the list in order: filtered, sorted, and under headings where grouped. */

@@ -1,10 +1,9 @@
 import { computed, ref, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
-import type { Status } from '../../api/types.ts'
 import { kindNames, type ProcessKind } from '../../process-id.ts'
-import { type Filters, type Grouping, groupings, type SortKey, sortKeys } from './rows.ts'
+import { type Filters, type Grouping, groupings, type Shown, type SortKey, sortKeys } from './rows.ts'
 
-const statuses: readonly Status[] = ['critical', 'warning', 'silent', 'learning', 'ok']
+const statuses: readonly Shown[] = ['critical', 'warning', 'silent', 'learning', 'ok', 'ended']
 const one = <T extends string>(known: readonly T[], value: unknown): T | null =>
   known.find((name) => name === value) ?? null
 
@@ -59,7 +58,7 @@ export function useView() {
     typed,
     statuses,
     isFiltered: computed(() => Object.values(filters.value).some(Boolean)),
-    toggleStatus: (status: Status) => put({ status: filters.value.status === status ? null : status }),
+    toggleStatus: (status: Shown) => put({ status: filters.value.status === status ? null : status }),
     setKind: (kind: ProcessKind | null) => put({ kind }),
     setTag: (tag: string | null) => put({ tag }),
     setCategory: (category: string | null) => put({ category }),
