@@ -21,9 +21,10 @@ import {
 
 const stream = streams.find(({ table }) => table === 'samples_in')!
 const logger = createLogger('fatal', { write: () => {} })
-const metrics = createWriterMetrics(createSelfMetrics())
+const selfMetrics = createSelfMetrics()
+const metrics = createWriterMetrics(selfMetrics)
 
-function world(shapes: readonly RecordShape[], faults: Faults = noFaults, bodyBytesMax = 1000) {
+function world(shapes: readonly RecordShape[], faults: Faults = noFaults, bodyBytesMax = 1000, sourcesMax = 100) {
   const log = recordsOf(stream, shapes)
   const store = createFakeStore(faults)
   const positions = createFakePositions(faults)
@@ -31,7 +32,7 @@ function world(shapes: readonly RecordShape[], faults: Faults = noFaults, bodyBy
   /** A writer as a new process would make it: it knows what is durable, nothing else. */
   const start = (): PartitionWriter =>
     createPartitionWriter(
-      { stream, partition: 0, bodyBytesMax, sourcesMax: 100 },
+      { stream, partition: 0, bodyBytesMax, sourcesMax },
       { analytics: store.store, bus, positions, metrics, clock: { nowMs: () => 1 }, logger },
     )
   const letterTexts = (): string[] =>
@@ -63,6 +64,15 @@ describe('a partition writer', () => {
     await start().write(batchOf(log.slice(0, 4), 7))
     await start().write(batchOf(log.slice(4), 7))
     expect(store.rows).toEqual(['r0', 'r1', 'r2', 'r3'])
+  })
+
+  it('counts the sources that it can no longer tell repeats of', async () => {
+    const shapes = ['a', 'b', 'c'].map((source, i) => ({ text: `r${i}`, source, sequence: 1 }))
+    const { log, start } = world(shapes, noFaults, 1000, 2)
+    await start().write(batchOf(log))
+    expect(await selfMetrics.registry.getSingleMetricAsString('driftline_writer_forgotten_sources_total')).toMatch(
+      /\{topic="driftline\.samples\.v1"\} 1$/,
+    )
   })
 
   it('repeats an insert whose answer was lost, with the same token and the same records', async () => {

@@ -103,6 +103,7 @@ export function createPartitionWriter(config: PartitionWriterConfig, deps: Parti
 
   /** Tells repeats, once: what was judged before an interruption stays judged. */
   function judge({ position, filter }: State, records: readonly BusRecord[]): void {
+    const forgottenBefore = filter.evictedSources()
     for (const record of records) {
       if (record.offset < position.judgedTo) continue
       if (filter.isRepeat(record)) {
@@ -111,6 +112,7 @@ export function createPartitionWriter(config: PartitionWriterConfig, deps: Parti
       }
       position.judgedTo = record.offset + 1
     }
+    metrics.forgottenSources.inc({ topic }, filter.evictedSources() - forgottenBefore)
     position.sources = filter.snapshot().map(({ tenant, source, sequences }) => ({ tenant, source, sequences }))
   }
 

@@ -16,6 +16,11 @@ export function createWriterMetrics(metrics: SelfMetrics) {
       'code',
     ]),
     repeats: metrics.counter('driftline_writer_repeats_dropped_total', 'Records dropped as repeats.', byTopic),
+    forgottenSources: metrics.counter(
+      'driftline_writer_forgotten_sources_total',
+      'Sources forgotten for want of room: what they repeat from before would be stored twice.',
+      byTopic,
+    ),
     redone: metrics.counter(
       'driftline_writer_inserts_redone_total',
       'Inserts repeated after an interruption.',
