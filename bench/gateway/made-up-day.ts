@@ -1,6 +1,7 @@
 import type { GatewayKit } from '@driftline/gateway/testing/gateway-kit'
 import { idOf, seriesRecord, snapshotRecord, type TestRecord } from '@driftline/gateway/testing/records'
 import { encodeTable, type Instance, type Values } from '@driftline/gateway/testing/tables'
+import { AppError } from '@driftline/platform/errors'
 import { createRandom } from '../store/scans.ts'
 
 /** One host with 1,000 processes in 150 groups, of which one in ten is busy. */
@@ -54,15 +55,25 @@ export async function storeHistory(kit: GatewayKit, hours: number, nowMs: number
     METRICS.map((metric) => ({ process: groupId(group), metric })),
   )
   await kit.keep(seriesRecord(names.flat(), 'default', nowMs - hours * HOUR_MS))
+  const ids = names.flat().map((name) => idOf(name))
   for (let hour = hours; hour > 0; hour--) {
-    await storeSamples(
-      kit,
-      names.flat().map((name) => idOf(name)),
-      nowMs - hour * HOUR_MS,
-    )
-    await storeKpis(kit, nowMs - hour * HOUR_MS, hour === 1 ? 1 : 60)
+    const fromMs = nowMs - hour * HOUR_MS
+    await patiently(() => storeSamples(kit, ids, fromMs))
+    await patiently(() => storeKpis(kit, fromMs, hour === 1 ? 1 : 60))
   }
   await storeFrames(kit, nowMs - hours * HOUR_MS, nowMs)
+}
+
+/** A store with 400 MiB that merges may be short of memory for a moment. What was half stored is then stored twice. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof AppError && error.retryable) || attempt === 10) throw error
+      await new Promise((wake) => setTimeout(wake, 2000))
+    }
+  }
 }
 
 /** One hour of every series at 1 Hz, made by the store itself; the roll-up's view sees it like any insert. */
@@ -72,7 +83,8 @@ function storeSamples(kit: GatewayKit, ids: readonly bigint[], fromMs: number): 
        fromUnixTimestamp64Milli(toInt64({from: Int64} + number * 1000), 'UTC') AS ts,
        toFloat64(cityHash64(series, intDiv(number, if(series % 10 = 0, 1, 30))) % 1000) / 10 AS value
      FROM system.numbers LIMIT {rows: UInt64}
-     SETTINGS max_threads = 1, max_block_size = 2000, max_insert_threads = 1`,
+     SETTINGS max_threads = 1, max_block_size = 100, max_insert_threads = 1,
+       min_insert_block_size_rows = 200000`,
     { ids, from: fromMs, rows: ids.length * 3600 },
   )
 }
