@@ -62,7 +62,7 @@ function suite(makeBus: () => Bus, makeStore: () => { store: CheckpointStore; cl
 
   const analyzerOver = (store: CheckpointStore) =>
     createAnalyzer(
-      { dataDir: '', instance: 'test', checkpointMs: 0, step: defaultStepConfig },
+      { dataDir: '', instance: 'test', checkpointMs: 0, joinAgainAfterMs: 500, step: defaultStepConfig },
       { bus, checkpoints: store, logger, metrics: createSelfMetrics(), clock },
     )
   const publish = async (from: number, to: number): Promise<void> => {
@@ -109,6 +109,23 @@ function suite(makeBus: () => Bus, makeStore: () => { store: CheckpointStore; cl
     }
   })
 
+  test('goes on with partitions that another one took and never worked on', async () => {
+    const analyzer = analyzerOver(checkpoints.store)
+    await analyzer.start()
+    await publish(SECONDS, SECONDS + 2)
+    for (const host of hosts) {
+      await expect.poll(() => closedSeconds(host), { timeout: 30_000 }).toEqual(seconds(SECONDS + 1))
+    }
+    for (let partition = 0; partition < bus.partitionsOf(topics.samples.name); partition++) {
+      await checkpoints.store.take(partition)
+    }
+    await publish(SECONDS + 2, SECONDS + 4)
+    for (const host of hosts) {
+      await expect.poll(() => closedSeconds(host), { timeout: 30_000 }).toEqual(seconds(SECONDS + 3))
+    }
+    await analyzer.stop()
+  })
+
   test('a tick closes the last second of a host that has gone silent', async () => {
     const analyzer = analyzerOver(checkpoints.store)
     await analyzer.start()
@@ -124,7 +141,7 @@ function suite(makeBus: () => Bus, makeStore: () => { store: CheckpointStore; cl
     }))
     await bus.publish(ticks)
     for (const host of hosts) {
-      await expect.poll(() => closedSeconds(host), { timeout: 30_000 }).toEqual(seconds(SECONDS))
+      await expect.poll(() => closedSeconds(host), { timeout: 30_000 }).toEqual(seconds(SECONDS + 4))
     }
     await analyzer.stop()
   })

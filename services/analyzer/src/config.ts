@@ -39,6 +39,8 @@ export interface AnalyzerConfig {
   readonly dataDir: string
   readonly instance: string
   readonly checkpointMs: number
+  /** How soon it joins its group again when another instance has a partition that the bus gives to this one; 15 s. */
+  readonly joinAgainAfterMs?: number
   readonly step: StepConfig
 }
 

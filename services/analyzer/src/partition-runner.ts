@@ -32,6 +32,8 @@ export interface PartitionRunner {
   handle(batch: RecordBatch): Promise<number>
   /** Stores a last checkpoint. What is handled afterwards changes nothing. */
   close(): Promise<void>
+  /** Another instance has taken the partition: this one has stopped working on it, whatever the bus thinks. */
+  isReplaced(): boolean
 }
 
 /** Several thousand records wait only while one topic is far behind the others. */
@@ -56,6 +58,7 @@ interface Runner {
   checkpointDueMs: number
   flushing: Promise<void>
   closed: boolean
+  replaced: boolean
 }
 
 /** Restores the last checkpoint. Errors: those of the bus and of the checkpoint store. */
@@ -91,10 +94,12 @@ export async function openPartitionRunner(
     checkpointDueMs: deps.clock.nowMs() + config.checkpointMs,
     flushing: Promise.resolve(),
     closed: false,
+    replaced: false,
   }
   if (moment === null) await learnSeries(runner)
   return {
     handle: (batch) => handle(runner, batch),
+    isReplaced: () => runner.replaced,
     async close() {
       if (runner.closed) return
       runner.closed = true
@@ -201,6 +206,7 @@ async function checkpoint(runner: Runner): Promise<void> {
     else {
       // The bus has not told us yet. Whatever we did from here on, the other one does, too.
       runner.closed = true
+      runner.replaced = true
       deps.logger.warn({ partition: number }, 'another instance has taken this partition over')
     }
   } catch (error) {

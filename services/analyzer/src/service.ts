@@ -6,6 +6,7 @@ import type { SelfMetrics } from '@driftline/platform/metrics'
 import { createAnalyzerMetrics } from './analyzer-metrics.ts'
 import type { CheckpointStore } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
+import { createMembership } from './membership.ts'
 import { inputTopics, openPartitionRunner, type PartitionRunner, type PartitionRunnerDeps } from './partition-runner.ts'
 
 export interface AnalyzerDeps {
@@ -20,6 +21,8 @@ export interface AnalyzerDeps {
 const GROUP = 'analyzer'
 const RECORDS_MAX = 500
 const BYTES_MAX = 4 * 1024 * 1024
+/** A partition that another instance has taken is given to it by the bus within this time, or it is dead. */
+const JOIN_AGAIN_AFTER_MS = 15_000
 
 /** A partition that this instance owns, with the topics of it that it has been given. */
 interface OwnedPartition {
@@ -36,7 +39,6 @@ export function createAnalyzer(config: AnalyzerConfig, deps: AnalyzerDeps): Comp
     metrics: createAnalyzerMetrics(deps.metrics),
   }
   const owned = new Map<number, OwnedPartition>()
-  let subscription: Subscription | undefined
 
   const assign = async (topic: string, number: number): Promise<void> => {
     let partition = owned.get(number)
@@ -66,26 +68,38 @@ export function createAnalyzer(config: AnalyzerConfig, deps: AnalyzerDeps): Comp
   const handle = async (batch: RecordBatch): Promise<number> => {
     const partition = owned.get(batch.partition)
     if (partition === undefined) return batch.records[0]!.offset
-    return (await partition.runner).handle(batch)
+    const runner = await partition.runner
+    const safeOffset = await runner.handle(batch)
+    if (runner.isReplaced()) membership.joinAgainLater()
+    return safeOffset
   }
+
+  const subscribe = (): Promise<Subscription> =>
+    deps.bus.subscribe({
+      group: GROUP,
+      topics: inputTopics,
+      maxRecords: RECORDS_MAX,
+      maxBytes: BYTES_MAX,
+      handle,
+      onAssigned: assign,
+      onRevoked: revoke,
+    })
+  // One that had hung may have taken a partition late, and died: nobody works on it until the group changes.
+  const isStuck = async (): Promise<boolean> => {
+    const runners = await Promise.allSettled([...owned.values()].map(({ runner }) => runner))
+    return runners.some((each) => each.status === 'fulfilled' && each.value.isReplaced())
+  }
+  const joinAgainAfterMs = config.joinAgainAfterMs ?? JOIN_AGAIN_AFTER_MS
+  const membership = createMembership({ joinAgainAfterMs }, { subscribe, isStuck, logger: deps.logger })
 
   return {
     name: 'analyzer',
     async start() {
       await deps.checkpoints.start()
-      subscription = await deps.bus.subscribe({
-        group: GROUP,
-        topics: inputTopics,
-        maxRecords: RECORDS_MAX,
-        maxBytes: BYTES_MAX,
-        handle,
-        onAssigned: assign,
-        onRevoked: revoke,
-      })
+      await membership.join()
     },
     async stop() {
-      await subscription?.stop()
-      subscription = undefined
+      await membership.leave()
       await deps.checkpoints.stop()
     },
   }
