@@ -17,7 +17,7 @@ import { createSeededRandom } from './random.ts'
 import { openRest } from './rest.ts'
 
 const HOST = 'counted-1'
-const AWAY_MS = 8000
+const AWAY_MS = 5000
 const SOON_MS = 180_000
 /** Of one service during one outage: each failure a few times, not one line per attempt of every connection. */
 const COMPLAINTS_MAX = 500

@@ -119,7 +119,7 @@ describe('a full disk', () => {
       async () => saysDiskFull(child, from) || undefined,
     )
     const refusedFrom = counting.acknowledged()
-    await sleep(10_000)
+    await sleep(5000)
     expect(counting.scans()).toBeGreaterThan(counting.acknowledged())
     expect(counting.acknowledged()).toBeLessThan(refusedFrom + 50)
     expect(complaintsOf(child, from).length).toBeLessThan(COMPLAINTS_MAX)
