@@ -116,6 +116,25 @@ describe.runIf(onLinux)('agent and this machine', () => {
     expect(row(child.pid)).toBeUndefined()
   })
 
+  it('tells at once who a process belongs to when its parent ends', async () => {
+    await startAgent()
+    await moreBatches(1)
+    const shell = spawn('sh', ['-c', 'sleep 30 & echo $!; read line'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    const pid = await new Promise<number>((resolve) => shell.stdout.once('data', (text) => resolve(Number(text))))
+    try {
+      await collector.until('the background process', () => row(pid)?.parentPid === shell.pid)
+      shell.stdin.end()
+      await collector.until('the end of the shell', () => row(shell.pid) === undefined)
+      const keyFrames = collector.batches.filter(({ batch }) => batch.keyFrame).length
+      await collector.until('the new parent', () => row(pid)?.parentPid !== shell.pid)
+      expect(row(pid)?.name).toBe('sleep')
+      expect(collector.batches.filter(({ batch }) => batch.keyFrame)).toHaveLength(keyFrames)
+      expect(viewOf(collector).ends.filter((end) => end.pid === pid)).toEqual([])
+    } finally {
+      process.kill(pid)
+    }
+  })
+
   it('measures a busy core and a writer', async () => {
     await startAgent({ intervalMs: 1000 })
     const busy = spawn('sh', ['-c', 'while :; do :; done'])

@@ -8,6 +8,7 @@ import { createWireWriter } from './wire.ts'
 
 interface Row {
   startTimeMs: number
+  parentPid: number
   identity: Identity
   values: readonly number[]
 }
@@ -30,8 +31,9 @@ function apply(rows: Map<number, Row>, frame: ProcessTable, keyFrame: boolean): 
   for (const pid of frame.ended?.pid ?? []) rows.delete(pid)
   const text = (index: number | undefined): string => frame.strings[index!]!
   for (const [at, pid] of (frame.started?.pid ?? []).entries()) {
-    const { name, command, user, group, container, startTimeMs } = frame.started!
+    const { name, command, user, group, container, startTimeMs, parentPid } = frame.started!
     rows.set(pid, {
+      parentPid: parentPid[at]!,
       startTimeMs: Number(startTimeMs[at]),
       identity: {
         name: text(name[at]),
@@ -74,6 +76,7 @@ function differences(rows: Map<number, Row>, table: InstanceTable): string[] {
     const checks = {
       start: row?.startTimeMs === c.startTimeMs[slot],
       identity: JSON.stringify(row?.identity) === JSON.stringify(table.identity(slot)),
+      parent: row?.parentPid === c.parentPid[slot],
       state: state === c.state[slot],
       cpu: isNear(cpu, c.cpuCores[slot]!, deadbands.cpuCores, 0),
       resident: isNear(resident, c.residentBytes[slot]!, deadbands.residentBytes, memoryShare),
@@ -99,6 +102,7 @@ const action = fc.record({
   pid: fc.integer({ min: 1, max: 12 }),
   kind: fc.constantFrom('values', 'end', 'exec', 'hide', 'reuse'),
   name: fc.string({ unit: 'grapheme', maxLength: 8 }),
+  parent: fc.integer({ min: 0, max: 12 }),
   state: fc.integer({ min: 0, max: 6 }),
   cpu: fc.oneof(fc.constant(Number.NaN), fc.double({ min: 0, max: 64, noNaN: true })),
   bytes: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
@@ -120,6 +124,7 @@ function act(table: InstanceTable, each: Action, serial: number): void {
   } else if (each.kind === 'exec') table.identify(slot, identity)
   if (each.kind === 'hide') table.identify(slot, null)
   const columns = table.columns()
+  columns.parentPid[slot] = each.parent
   columns.state[slot] = each.state
   columns.cpuCores[slot] = each.cpu
   columns.residentBytes[slot] = each.bytes

@@ -23,6 +23,7 @@ export const deadbands = {
 
 /** What was last told of each slot. */
 interface Told {
+  parentPid: Int32Array
   cpuCores: Float64Array
   residentBytes: Float64Array
   virtualBytes: Float64Array
@@ -57,7 +58,8 @@ export function createFrameBuilder(): FrameBuilder {
       let changedCount = 0
       for (let slot = 0; slot < table.size(); slot++) {
         if (columns.visible[slot] === 0) continue
-        const whole = keyFrame || columns.fresh[slot] === 1
+        // A parent that ended hands its children on: the new one is part of who they are, so all of it is told.
+        const whole = keyFrame || columns.fresh[slot] === 1 || columns.parentPid[slot] !== told.parentPid[slot]
         if (whole) started[startedCount++] = slot
         if (!whole && !hasMoved(told, columns, slot)) continue
         changed[changedCount++] = slot
@@ -77,6 +79,7 @@ export function createFrameBuilder(): FrameBuilder {
 
 function createTold(slots: number): Told {
   return {
+    parentPid: new Int32Array(slots),
     cpuCores: new Float64Array(slots),
     residentBytes: new Float64Array(slots),
     virtualBytes: new Float64Array(slots),
@@ -111,6 +114,7 @@ function beyond(value: number, last: number, absolute: number, share: number): b
 }
 
 function remember(told: Told, columns: Columns, slot: number): void {
+  told.parentPid[slot] = columns.parentPid[slot]!
   told.state[slot] = columns.state[slot]!
   told.threads[slot] = columns.threads[slot]!
   told.openFiles[slot] = columns.openFiles[slot]!
