@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSpool, type Definitions, type Spool } from './spool.ts'
+import { openSegment } from './spool-segment.ts'
 
 let directory: string
 beforeEach(() => {
@@ -31,6 +32,34 @@ function drain(spool: Spool): string[] {
   return out
 }
 const files = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.spool'))
+
+/** Segments on a disk that holds no more than some bytes, and nothing more once it is filled. */
+function createDisk(bytesMax: number) {
+  const sizes = new Map<string, () => number>()
+  let isFull = false
+  const open: typeof openSegment = (path, epoch) => {
+    const segment = openSegment(path, epoch)
+    sizes.set(path, segment.size)
+    return {
+      ...segment,
+      append: (kind, sequence, payload) => {
+        const used = [...sizes.values()].reduce((sum, size) => sum + size(), 0)
+        if (isFull || used + payload.length > bytesMax) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+        segment.append(kind, sequence, payload)
+      },
+      remove: () => {
+        sizes.delete(path)
+        segment.remove()
+      },
+    }
+  }
+  return {
+    open,
+    fill: () => {
+      isFull = true
+    },
+  }
+}
 
 describe('spool', () => {
   it('gives out what was put in, once, with definitions before their first use', () => {
@@ -111,6 +140,28 @@ describe('spool', () => {
     expect(left).toEqual(Array.from({ length: left.length }, (_, at) => 20 - left.length + 1 + at))
     expect(spool.dropped() + left.length).toBe(19)
     expect(spool.backlog()).toBe(left.length)
+  })
+
+  it('makes room for what is new when the disk is full, at the cost of the oldest', () => {
+    const disk = createDisk(1000)
+    const spool = createSpool({ directory, bytesMax: 1e6, segmentBytes: 250 }, 5, disk.open)
+    for (let sequence = 1; sequence <= 20; sequence++) put(spool, sequence, 'x'.repeat(100), needs(1))
+    const left = drain(spool).filter((each) => each.startsWith('5/'))
+    expect(left.at(-1)).toMatch('5/20:')
+    expect(left.length).toBeGreaterThan(3)
+    expect(spool.dropped() + left.length).toBe(20)
+    spool.rewind()
+    expect(drain(spool)[0]).toBe('d1')
+  })
+
+  it('does not empty itself for a disk that somebody else fills', () => {
+    const disk = createDisk(1000)
+    const spool = createSpool({ directory, bytesMax: 1e6, segmentBytes: 250 }, 5, disk.open)
+    for (let sequence = 1; sequence <= 6; sequence++) put(spool, sequence, 'x'.repeat(100))
+    disk.fill()
+    expect(() => put(spool, 7, 'x'.repeat(10))).toThrow(expect.objectContaining({ code: 'disk_full' }))
+    expect(drain(spool).map((each) => each.slice(0, 4))).toEqual(['5/4:', '5/5:', '5/6:'])
+    expect(spool.dropped()).toBe(4)
   })
 
   it('takes refusals as settled, in any order', () => {

@@ -45,9 +45,12 @@ export interface Spool {
   close(): void
 }
 
+/** A full disk costs segments of at most about so many times the size of the batch that they make room for. */
+const ROOM_FACTOR = 4
 const NAME = /^(\d{16})-(\d{8})\.spool$/
 
-export function createSpool(config: SpoolConfig, epoch: number): Spool {
+/** `open` is how segments are opened: on a disk that fills up, say. */
+export function createSpool(config: SpoolConfig, epoch: number, open: typeof openSegment = openSegment): Spool {
   const { directory, bytesMax, segmentBytes } = config
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const position = createAckPosition(directory)
@@ -70,7 +73,7 @@ export function createSpool(config: SpoolConfig, epoch: number): Spool {
       .sort()) {
       const [, of, number] = NAME.exec(name)!
       nextNumber = Math.max(nextNumber, Number(number) + 1)
-      const segment = openSegment(join(directory, name), Number(of))
+      const segment = open(join(directory, name), Number(of))
       // Older epochs are sent before younger ones, so all before the position was acknowledged.
       if (segment.batches() === 0 || segment.epoch < at.epoch) segment.remove()
       else segments.push(segment)
@@ -83,7 +86,7 @@ export function createSpool(config: SpoolConfig, epoch: number): Spool {
     if (last !== undefined && last.epoch === epoch && last.size() < segmentBytes) return last
     known.clear()
     const name = `${String(epoch).padStart(16, '0')}-${String(nextNumber++).padStart(8, '0')}.spool`
-    const segment = openSegment(join(directory, name), epoch)
+    const segment = open(join(directory, name), epoch)
     segments.push(segment)
     return segment
   }
@@ -122,18 +125,29 @@ export function createSpool(config: SpoolConfig, epoch: number): Spool {
     segment.append(RecordKind.batch, sequence, batch)
   }
 
+  /**
+   * On a full disk the oldest goes, and it tries again: what is new is worth more. Once that has made room several
+   * times over, somebody else takes what is freed, and to drop more would only lose more.
+   */
+  const writeOrMakeRoom = (sequence: number, batch: Uint8Array, definitions: Definitions): void => {
+    for (let freed = 0; ; freed += segments[0]!.size(), dropOldest()) {
+      try {
+        write(sequence, batch, definitions)
+        return
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause
+        if (segments.length > 1 && freed <= ROOM_FACTOR * batch.length) continue
+        dropped++
+        throw new AppError('disk_full', `no room for a batch in ${directory}`, { retryable: true, cause })
+      }
+    }
+  }
+
   load()
   return {
     append: (sequence, batch, definitions) => {
       while (segments.length > 0 && bytes() + batch.length > bytesMax) dropOldest()
-      try {
-        write(sequence, batch, definitions)
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause
-        dropped++
-        if (segments.length > 1) dropOldest()
-        throw new AppError('disk_full', `no room for a batch in ${directory}`, { retryable: true, cause })
-      }
+      writeOrMakeRoom(sequence, batch, definitions)
     },
     next: () =>
       nextEntry(segments, cursor, settled, (lost) => {
