@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { protoText } from '@driftline/platform/analytics/proto-text'
-import { delimited } from '@driftline/platform/analytics/store-test-kit'
+import { delimited } from '@driftline/platform/analytics/testing/store-test-kit'
 import { PackedSnapshotSchema, SampleBatchSchema, SeriesBatchSchema } from '@driftline/proto'
 import { createFrames } from './frames.ts'
 import { createHost, createRandom, encodeScan, estates, samplesPerScan } from './scans.ts'

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import { createAnalyticsStore } from '@driftline/platform/analytics/create-analytics-store'
-import { quietLogger, testConfig } from '@driftline/platform/analytics/store-test-kit'
+import { quietLogger, testConfig } from '@driftline/platform/analytics/testing/store-test-kit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CrashRigArguments, type CrashRigReport, samplesPerBatch } from './crash-rig.ts'
+import { type CrashRigArguments, type CrashRigReport, samplesPerBatch } from './testing/crash-rig.ts'
 
 const KILLS = 20
 const DEADLINE_MS = 60_000
@@ -33,10 +33,14 @@ interface Rig {
 }
 
 async function startRig(args: CrashRigArguments): Promise<Rig> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('./crash-rig.ts', import.meta.url)), [JSON.stringify(args)], {
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  const child: ChildProcess = fork(
+    fileURLToPath(new URL('./testing/crash-rig.ts', import.meta.url)),
+    [JSON.stringify(args)],
+    {
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  )
   const gone = once(child, 'exit')
   let acknowledged = args.from - 1
   const storePid = await new Promise<number>((resolve, reject) => {

@@ -5,17 +5,17 @@ import { fileURLToPath } from 'node:url'
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import { createAnalyticsStore } from '@driftline/platform/analytics/create-analytics-store'
-import { quietLogger, testConfig } from '@driftline/platform/analytics/store-test-kit'
+import { quietLogger, testConfig } from '@driftline/platform/analytics/testing/store-test-kit'
 import type { Bus, OutgoingRecord } from '@driftline/platform/bus/bus'
 import { createKafkaBus } from '@driftline/platform/bus/kafka-bus'
 import { systemClock } from '@driftline/platform/clock'
-import { createTestDatabase } from '@driftline/platform/metadata/create-test-database'
+import { createTestDatabase } from '@driftline/platform/metadata/testing/create-test-database'
 import { createSelfMetrics } from '@driftline/platform/metrics'
 import { describeWithServer } from '@driftline/platform/testing/real-servers'
 import { routingKey, SampleBatchSchema, topics } from '@driftline/proto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startClickHouse } from '../../../infra/servers/clickhouse.ts'
-import type { HandoverRigArguments } from './handover-rig.ts'
+import type { HandoverRigArguments } from './testing/handover-rig.ts'
 
 const SAMPLES = 5
 const SOURCES = 12
@@ -31,7 +31,7 @@ interface Instance {
 const running = new Set<Instance>()
 
 async function startInstance(args: HandoverRigArguments): Promise<Instance> {
-  const script = fileURLToPath(new URL('./handover-rig.ts', import.meta.url))
+  const script = fileURLToPath(new URL('./testing/handover-rig.ts', import.meta.url))
   const child = fork(script, [JSON.stringify(args)], { execArgv: ['--import', 'tsx'] })
   const gone = once(child, 'exit')
   await Promise.race([

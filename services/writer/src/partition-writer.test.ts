@@ -6,7 +6,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createPartitionWriter, type PartitionWriter } from './partition-writer.ts'
 import { streams } from './streams.ts'
-import { createWriterMetrics } from './writer-metrics.ts'
 import {
   batchOf,
   createFakeBus,
@@ -17,7 +16,8 @@ import {
   noFaults,
   type RecordShape,
   recordsOf,
-} from './writer-test-kit.ts'
+} from './testing/writer-test-kit.ts'
+import { createWriterMetrics } from './writer-metrics.ts'
 
 const stream = streams.find(({ table }) => table === 'samples_in')!
 const logger = createLogger('fatal', { write: () => {} })

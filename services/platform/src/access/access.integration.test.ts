@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { systemClock } from '../clock.ts'
-import { createTestDatabase } from '../metadata/create-test-database.ts'
 import { createPostgresMetadata } from '../metadata/postgres-metadata.ts'
+import { createTestDatabase } from '../metadata/testing/create-test-database.ts'
 import { describeWithServer } from '../testing/real-servers.ts'
 import { describeAccess } from './access.contract.ts'
 

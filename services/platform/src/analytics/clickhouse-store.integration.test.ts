@@ -10,7 +10,7 @@ import { AppError } from '../errors.ts'
 import type { AnalyticsStore, InsertProtobuf } from './analytics-store.ts'
 import { createClickHouseStore } from './clickhouse-store.ts'
 import { protoText } from './proto-text.ts'
-import { bodyOf, delimited, quietLogger, startTestStore, type TestStore } from './store-test-kit.ts'
+import { bodyOf, delimited, quietLogger, startTestStore, type TestStore } from './testing/store-test-kit.ts'
 
 const nowMs = Math.floor(Date.now() / 60_000) * 60_000 - 60_000
 const base = BigInt(nowMs)

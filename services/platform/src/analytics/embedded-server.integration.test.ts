@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { identityOf } from './child-record.ts'
 import { ask } from './embedded-probe.ts'
 import { createEmbeddedServer, type EmbeddedServer } from './embedded-server.ts'
-import { quietLogger, testConfig } from './store-test-kit.ts'
+import { quietLogger, testConfig } from './testing/store-test-kit.ts'
 
 const cleanUps: (() => Promise<void> | void)[] = []
 afterEach(async () => {
@@ -211,7 +211,7 @@ describe('the directory', () => {
 /** A server owned by another process. */
 async function startOwner(): Promise<{ dir: string; childPid: number; kill(): Promise<void> }> {
   const { dir } = testConfig()
-  const rig = fileURLToPath(new URL('./embedded-server-rig.ts', import.meta.url))
+  const rig = fileURLToPath(new URL('./testing/embedded-server-rig.ts', import.meta.url))
   const owner = fork(rig, [`--serve=${dir}`], {
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AnalyticsStore } from './analytics-store.ts'
 import { createClickHouseStore } from './clickhouse-store.ts'
 import { protoText } from './proto-text.ts'
-import { bodyOf, migrationsDir, quietLogger, startTestStore, type TestStore } from './store-test-kit.ts'
+import { bodyOf, migrationsDir, quietLogger, startTestStore, type TestStore } from './testing/store-test-kit.ts'
 
 const HOUR_MS = 3_600_000
 const retention = { rawRetentionMs: 48 * HOUR_MS, dataRetentionMs: 720 * HOUR_MS }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { fillIn, readMigrations, statementsOf } from './migrations.ts'
-import { migrationsDir } from './store-test-kit.ts'
+import { migrationsDir } from './testing/store-test-kit.ts'
 
 const retention = { rawRetentionMs: 3_600_000, dataRetentionMs: 86_400_000 }
 

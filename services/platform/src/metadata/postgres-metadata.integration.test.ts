@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startPostgres } from '../../../../infra/servers/postgres.ts'
 import { systemClock } from '../clock.ts'
 import { describeWithServer } from '../testing/real-servers.ts'
-import { createTestDatabase } from './create-test-database.ts'
 import { describeMetadata } from './metadata.contract.ts'
 import type { Metadata } from './metadata.ts'
 import { createPostgresMetadata } from './postgres-metadata.ts'
+import { createTestDatabase } from './testing/create-test-database.ts'
 
 const deps = { logger: pino({ level: 'silent' }), clock: systemClock }
 

@@ -9,7 +9,7 @@ import { systemClock } from '../clock.ts'
 import { createSqliteMetadata } from './sqlite-metadata.ts'
 
 const KILLS = 20
-const writer = fileURLToPath(new URL('sqlite-writer-child.ts', import.meta.url))
+const writer = fileURLToPath(new URL('./testing/sqlite-writer-child.ts', import.meta.url))
 
 it(`keeps what SQLite acknowledged through ${KILLS} SIGKILLs of the process that writes`, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'driftline-kill-'))

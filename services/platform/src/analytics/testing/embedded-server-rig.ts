@@ -1,4 +1,4 @@
-import { createEmbeddedServer } from './embedded-server.ts'
+import { createEmbeddedServer } from '../embedded-server.ts'
 import { quietLogger } from './store-test-kit.ts'
 
 /** A process that owns an embedded server, for tests that kill owners. Reports the pid of its child. */

@@ -1,8 +1,8 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Bus, BusRecord, OutgoingRecord, RecordBatch } from '@driftline/platform/bus/bus'
 import { AppError } from '@driftline/platform/errors'
-import type { Position, PositionStore } from './positions.ts'
-import type { Stream } from './streams.ts'
+import type { Position, PositionStore } from '../positions.ts'
+import type { Stream } from '../streams.ts'
 
 /** Fails calls on purpose: before they do something or after, as a crash or a lost answer would. */
 export interface Faults {

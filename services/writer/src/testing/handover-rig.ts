@@ -1,5 +1,5 @@
 import { createAnalyticsStore } from '@driftline/platform/analytics/create-analytics-store'
-import { testConfig } from '@driftline/platform/analytics/store-test-kit'
+import { testConfig } from '@driftline/platform/analytics/testing/store-test-kit'
 import { createKafkaBus } from '@driftline/platform/bus/kafka-bus'
 import { systemClock } from '@driftline/platform/clock'
 import { startAll } from '@driftline/platform/lifecycle'
@@ -7,8 +7,8 @@ import { createLogger } from '@driftline/platform/logger'
 import { createPostgresMetadata } from '@driftline/platform/metadata/postgres-metadata'
 import { createSelfMetrics } from '@driftline/platform/metrics'
 import { topics } from '@driftline/proto'
-import { createPositionStore } from './positions.ts'
-import { createWriter } from './service.ts'
+import { createPositionStore } from '../positions.ts'
+import { createWriter } from '../service.ts'
 
 export interface HandoverRigArguments {
   readonly kafkaUrl: string

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { createLogger, type Logger } from '../logger.ts'
-import type { AnalyticsConfig } from './analytics-config.ts'
-import type { AnalyticsStore } from './analytics-store.ts'
-import { createEmbeddedStore } from './create-analytics-store.ts'
-import { createEmbeddedServer, type EmbeddedServer } from './embedded-server.ts'
+import { createLogger, type Logger } from '../../logger.ts'
+import type { AnalyticsConfig } from '../analytics-config.ts'
+import type { AnalyticsStore } from '../analytics-store.ts'
+import { createEmbeddedStore } from '../create-analytics-store.ts'
+import { createEmbeddedServer, type EmbeddedServer } from '../embedded-server.ts'
 
 const MIB = 1024 * 1024
 
-export const migrationsDir = fileURLToPath(new URL('../../../../infra/clickhouse', import.meta.url))
+export const migrationsDir = fileURLToPath(new URL('../../../../../infra/clickhouse', import.meta.url))
 export const quietLogger: Logger = createLogger('fatal')
 
 /** A real embedded store in a directory of its own, for tests and measurements. */

@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createEmbeddedStore } from '@driftline/platform/analytics/create-analytics-store'
 import { createEmbeddedServer } from '@driftline/platform/analytics/embedded-server'
-import { testConfig } from '@driftline/platform/analytics/store-test-kit'
+import { testConfig } from '@driftline/platform/analytics/testing/store-test-kit'
 import { createEmbeddedBus } from '@driftline/platform/bus/embedded-bus'
 import { systemClock } from '@driftline/platform/clock'
 import { startAll } from '@driftline/platform/lifecycle'
@@ -9,8 +9,8 @@ import { createLogger } from '@driftline/platform/logger'
 import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
 import { createSelfMetrics } from '@driftline/platform/metrics'
 import { routingKey, SampleBatchSchema, topics } from '@driftline/proto'
-import { createPositionStore } from './positions.ts'
-import { createWriter } from './service.ts'
+import { createPositionStore } from '../positions.ts'
+import { createWriter } from '../service.ts'
 
 /**
  * The process that the crash test kills: bus, metadata, store and writer together, and a source that publishes batches

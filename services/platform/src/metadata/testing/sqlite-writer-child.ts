@@ -1,6 +1,6 @@
 import { pino } from 'pino'
-import { systemClock } from '../clock.ts'
-import { createSqliteMetadata } from './sqlite-metadata.ts'
+import { systemClock } from '../../clock.ts'
+import { createSqliteMetadata } from '../sqlite-metadata.ts'
 
 /**
  * Writes rows into the file given, from the number given, and prints each number once it is acknowledged, for as long
