@@ -13,7 +13,8 @@ export interface GroupDeps extends ConsumerDeps {
   readonly onFailed: (group: string) => void
 }
 
-const PARTITIONS_AT_ONCE = 8
+/** As on the embedded bus, no partition waits for another one's handler, which may take its time on purpose. */
+const PARTITIONS_AT_ONCE = 64
 const COMMIT_ATTEMPTS = 5
 
 /**

@@ -1,8 +1,11 @@
 import type { Admin, Kafka } from 'kafkajs'
+import { createBackoff } from '../backoff.ts'
 import type { BusRecord, Subscription, TailOptions } from '../bus.ts'
 import { translateKafkaError } from './client.ts'
 import type { ConsumerDeps } from './consumer.ts'
 import { startSeekingConsumer } from './seeking-consumer.ts'
+
+const ATTEMPTS = 6
 
 /** Reading without consuming: tails, ranges, and how far a group is behind. */
 export interface OffsetReaders {
@@ -73,7 +76,7 @@ export function createOffsetReaders(
 async function limitsOf(admin: Admin, topic: string): Promise<{ low: number; high: number }[]> {
   try {
     const limits: { low: number; high: number }[] = []
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+    for (const { partition, low, high } of await askAgain(() => admin.fetchTopicOffsets(topic))) {
       limits[partition] = { low: Number(low), high: Number(high) }
     }
     return limits
@@ -85,10 +88,23 @@ async function limitsOf(admin: Admin, topic: string): Promise<{ low: number; hig
 /** The offset that a group has committed; 0 for none. */
 async function committedBy(admin: Admin, groupId: string, topic: string, partition: number): Promise<number> {
   try {
-    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    const [found] = await askAgain(() => admin.fetchOffsets({ groupId, topics: [topic] }))
     const offset = found?.partitions.find((each) => each.partition === partition)?.offset ?? '-1'
     return Math.max(0, Number(offset))
   } catch (error) {
     throw translateKafkaError(error, `could not ask Kafka how far ${groupId} has come in ${topic}`)
+  }
+}
+
+/** A broker that has just become the leader, or has just lost it, says so; kafkajs gives up on some of these answers. */
+async function askAgain<T>(ask: () => Promise<T>): Promise<T> {
+  const backoff = createBackoff()
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask()
+    } catch (error) {
+      if ((error as { retriable?: boolean }).retriable !== true || attempt === ATTEMPTS) throw error
+      await backoff.wait()
+    }
   }
 }
