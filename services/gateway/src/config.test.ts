@@ -6,7 +6,7 @@ const read = (env: Record<string, string>, yaml: unknown = {}) => readGatewayCon
 
 describe('the settings of the gateway', () => {
   it('have defaults that keep to this machine', () => {
-    expect(read({})).toMatchObject({ bind: '127.0.0.1', httpPort: 8080, tls: null, corsOrigins: [], trustProxy: false })
+    expect(read({})).toMatchObject({ bind: '127.0.0.1', httpPort: 8080, tls: null, corsOrigins: [], trustedProxies: 0 })
     expect(read({}).retention).toEqual({ rawMs: 48 * 3_600_000, rollupMs: 30 * 86_400_000 })
   })
 
@@ -15,9 +15,9 @@ describe('the settings of the gateway', () => {
       'https://a.example',
       'https://b.example:8443',
     ])
-    expect(read({}, { tls: { cert_file: 'a', key_file: 'b' }, trust_proxy: true })).toMatchObject({
+    expect(read({}, { tls: { cert_file: 'a', key_file: 'b' }, trust_proxy: 1 })).toMatchObject({
       tls: { certFile: 'a', keyFile: 'b' },
-      trustProxy: true,
+      trustedProxies: 1,
     })
   })
 
@@ -26,6 +26,16 @@ describe('the settings of the gateway', () => {
     expect(read({}).agents.address).toBeNull()
     expect(at('https://driftline.example:8090')).toBe('https://driftline.example:8090')
     expect(() => at('driftline.example:8090')).toThrow(/DRIFTLINE_AGENTS_ADDRESS/)
+  })
+
+  it('name the proxies that are believed, by number or by address', () => {
+    const of = (text: string) => read({ DRIFTLINE_TRUST_PROXY: text }).trustedProxies
+    expect(of('2')).toBe(2)
+    expect(of('loopback, 10.0.0.0/8')).toEqual(['loopback', '10.0.0.0/8'])
+    for (const wrong of ['true', '-1', '11', '1.5', '10.0.0.0/8,', 'proxy.example']) {
+      expect(() => of(wrong)).toThrow(/DRIFTLINE_TRUST_PROXY: must be a number of proxies/)
+    }
+    expect(() => read({}, { trust_proxy: true })).toThrow(/trust_proxy/)
   })
 
   it('are refused with their names', () => {

@@ -5,16 +5,30 @@ import { durationMs, port } from '@driftline/platform/units'
 import { z } from 'zod'
 import type { EstateLimits } from './estate/tenant-estate.ts'
 import type { RateLimits } from './http/limits.ts'
+import { isProxyRange, type TrustedProxies } from './http/proxies.ts'
 import type { LiveLimits } from './live/server.ts'
 
 const count = (max: number) => z.coerce.number().int().min(1).max(max)
-const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
 const MIB = 1024 * 1024
 
 const origins = z
   .union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()))])
   .transform((list) => list.filter((origin) => origin !== ''))
   .refine((list) => list.every(isOrigin), 'must be origins such as https://wall.example, without a path')
+
+const PROXIES = 'must be a number of proxies up to 10, or addresses and networks such as 10.0.0.0/8, joined by commas'
+
+const proxies = z.union([z.number(), z.string(), z.array(z.string())]).transform((value, context): TrustedProxies => {
+  const hops = typeof value === 'string' && /^\d+$/.test(value.trim()) ? Number(value) : value
+  if (typeof hops === 'number') {
+    if (Number.isInteger(hops) && hops >= 0 && hops <= 10) return hops
+  } else {
+    const ranges = (typeof hops === 'string' ? hops.split(',') : hops).map((part) => part.trim())
+    if (ranges.every(isProxyRange)) return ranges
+  }
+  context.addIssue({ code: 'custom', message: PROXIES })
+  return z.NEVER
+})
 
 function isOrigin(text: string): boolean {
   try {
@@ -35,7 +49,12 @@ export const gatewaySettings = {
   tlsCertFile: setting('tls.cert_file', z.string().nullable(), null, 'PEM certificate; without one, no encryption'),
   tlsKeyFile: setting('tls.key_file', z.string().nullable(), null, 'PEM key of that certificate'),
   corsOrigins: setting('cors_origins', origins, [], 'Origins of other pages that may use the API; none by default'),
-  trustProxy: setting('trust_proxy', flag, false, 'Whether a proxy in front sets X-Forwarded-For and -Proto'),
+  trustedProxies: setting(
+    'trust_proxy',
+    proxies,
+    0,
+    'Proxies in front whose X-Forwarded-For and -Proto are believed: how many, or their addresses; 0 for none',
+  ),
   webDirectory: setting('web_dir', z.string().min(1), WEB_DIRECTORY, 'Directory of the built web app'),
   agentFile: setting('agents.file', z.string().min(1), AGENT_FILE, 'The agent that other hosts download'),
   agentsAddress: setting(
@@ -82,7 +101,7 @@ export interface GatewayConfig {
   readonly httpPort: number
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly corsOrigins: readonly string[]
-  readonly trustProxy: boolean
+  readonly trustedProxies: TrustedProxies
   readonly webDirectory: string
   /** What a new host needs: the agent's file, and where agents connect, null where that is not set. */
   readonly agents: { readonly file: string; readonly address: string | null }
@@ -105,7 +124,7 @@ export function readGatewayConfig(source: SettingsSource): GatewayConfig {
     httpPort: settings.httpPort,
     tls: certFile === null || keyFile === null ? null : { certFile, keyFile },
     corsOrigins: settings.corsOrigins,
-    trustProxy: settings.trustProxy,
+    trustedProxies: settings.trustedProxies,
     webDirectory: settings.webDirectory,
     agents: { file: settings.agentFile, address: settings.agentsAddress },
     rateLimits: { perSession: settings.sessionRate, perAddress: settings.addressRate },

@@ -123,6 +123,35 @@ describe('the past', () => {
     ])
   })
 
+  it('has the instances that lived in a range, frame by frame or by key frames', async () => {
+    type One = { pid: number; endTime: string | null; rssTrend: (number | null)[] }
+    const shown = async (process: string, range: string) => {
+      const { body } = await get(`/api/v1/processes/${id(process)}/instances?${range}`)
+      return { ...body, ends: body.items.map(({ pid, endTime }: One) => [pid, endTime]) }
+    }
+    const exact = await shown(HOST, `from=${ago(119)}&to=${ago(80)}&step=10s`)
+    expect(exact).toMatchObject({ exact: true, step: 10, more: 0, nextCursor: null })
+    expect(exact.ends).toEqual([
+      [1, null],
+      [10, null],
+      [11, null],
+      [30, new Date(ago(100)).toISOString()],
+    ])
+    expect(exact.items[3].rssTrend).toEqual([1024, null, null, null])
+    const sampled = await shown(NGINX, `from=${ago(3600)}&to=${ago(0)}`)
+    expect(sampled).toMatchObject({
+      exact: false,
+      step: 60,
+      ends: [
+        [10, null],
+        [11, null],
+      ],
+    })
+    expect(sampled.items[0].rssTrend.filter((rss: number | null) => rss !== null)).toHaveLength(2)
+    expect((await get(`/api/v1/processes/${id(NGINX)}/instances?from=${ago(0)}&to=${ago(1)}`)).status).toBe(400)
+    expect((await shown(NGINX, '')).items[0]).toMatchObject({ pid: 10, endTime: null, rssTrend: [] })
+  })
+
   it('answers queries with attributes as separate series, in the steps asked for', async () => {
     const { body } = await get(
       `/api/v1/query?process=${HOST}&metric=system.memory.usage&from=${ago(120)}&to=${ago(0)}&step=10s&agg=max`,

@@ -13,6 +13,7 @@ import { createApp } from './http/app.ts'
 import { createLimiter } from './http/limits.ts'
 import { createOpenApiDocument, openApiRoute } from './http/openapi.ts'
 import { createOperationsRouter } from './http/operations-router.ts'
+import { createTrust } from './http/proxies.ts'
 import type { AnyRoute } from './http/route.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
@@ -25,6 +26,7 @@ import { anomalyRoutes } from './routes/anomalies.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditLogRoutes } from './routes/audit-log.ts'
 import { hostRoutes } from './routes/hosts.ts'
+import { instanceRoutes } from './routes/instances.ts'
 import { type OperationsRouteDeps, operationsRoutes } from './routes/operations.ts'
 import { processRoutes } from './routes/processes.ts'
 import { queryRoutes } from './routes/query.ts'
@@ -117,6 +119,7 @@ function allRoutes(deps: OperationsRouteDeps, access: Access, agentFile: string)
     ...apiKeyRoutes(access),
     ...auditLogRoutes(access),
     ...processRoutes(deps),
+    ...instanceRoutes(deps),
     ...hostRoutes(deps),
     ...analyticsRoutes(deps),
     ...queryRoutes(deps),
@@ -158,7 +161,7 @@ function assembleApp(
     },
     {
       allowedOrigins: config.corsOrigins,
-      trustProxy: config.trustProxy,
+      trust: createTrust(config.trustedProxies),
       tls: config.tls !== null,
       logger: deps.logger,
       metrics: deps.metrics,

@@ -4,6 +4,7 @@ import type { SelfMetrics } from '@driftline/platform/metrics'
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import helmet from 'helmet'
 import { ProblemError } from './problems.ts'
+import type { Trust } from './proxies.ts'
 import { requestId, sendProblem } from './respond.ts'
 
 export interface AppParts {
@@ -17,8 +18,8 @@ export interface AppParts {
 
 export interface AppOptions {
   readonly allowedOrigins: readonly string[]
-  /** Whether a proxy in front sets X-Forwarded-*; without one, anybody could. */
-  readonly trustProxy: boolean
+  /** Whose X-Forwarded-* is believed: anybody may send it. */
+  readonly trust: Trust
   readonly tls: boolean
   readonly logger: Logger
   readonly metrics: SelfMetrics
@@ -28,7 +29,7 @@ export interface AppOptions {
 export function createApp(parts: AppParts, options: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
-  app.set('trust proxy', options.trustProxy)
+  app.set('trust proxy', options.trust)
   app.set('query parser', 'simple')
   app.set('etag', 'weak')
   app.use(identifyRequest(options.metrics), securityHeaders(options.tls), allowOrigins(options.allowedOrigins))

@@ -65,6 +65,27 @@ export async function readFramesBetween(
   return rows.map(toFrame)
 }
 
+/** One key frame of each step of a range, oldest first: the first that the step has. */
+export async function readKeyFrames(
+  store: AnalyticsStore,
+  tenant: string,
+  host: string,
+  range: { fromMs: number; toMs: number; stepMs: number },
+): Promise<Frame[]> {
+  // The tables are large: only those that are shown are read.
+  const rows = await store.query<FrameRow>(
+    `SELECT ${COLUMNS} FROM snapshots
+     WHERE tenant = {tenant: String} AND host = {host: String} AND key_frame AND ts IN (
+       SELECT min(ts) FROM snapshots
+       WHERE tenant = {tenant: String} AND host = {host: String} AND key_frame
+         AND ts >= fromUnixTimestamp64Milli({from: Int64}, 'UTC') AND ts <= fromUnixTimestamp64Milli({to: Int64}, 'UTC')
+       GROUP BY intDiv(toUnixTimestamp64Milli(ts) - {from: Int64}, {step: Int64}))
+     ORDER BY ts`,
+    { tenant, host, from: Math.floor(range.fromMs), to: Math.floor(range.toMs), step: range.stepMs },
+  )
+  return rows.map(toFrame)
+}
+
 function toFrame(row: FrameRow): Frame {
   return {
     timeMs: row.timeMs,

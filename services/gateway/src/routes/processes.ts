@@ -16,14 +16,14 @@ import { readFirstSeen } from '../queries/kpis.ts'
 import { seriesItem } from '../schemas/analytics.ts'
 import { operationalDashboard } from '../schemas/anomalies.ts'
 import { listOf, pageQuery, processIdParam } from '../schemas/common.ts'
-import { atQuery, processRow } from '../schemas/hosts.ts'
+import { atQuery } from '../schemas/hosts.ts'
 import { processDetail, processFilter, processItem, processMetrics, processPatch } from '../schemas/processes.ts'
 import { aboutMetric } from './about-metrics.ts'
 import { type EstateRouteDeps, knownProcess } from './deps.ts'
 import { signedIn } from './sessions.ts'
 
 export function processRoutes(deps: EstateRouteDeps): AnyRoute[] {
-  return [overview(deps), list(deps), one(deps), patch(deps), metrics(deps), instances(deps), series(deps)]
+  return [overview(deps), list(deps), one(deps), patch(deps), metrics(deps), series(deps)]
 }
 
 function overview(deps: EstateRouteDeps): AnyRoute {
@@ -128,27 +128,6 @@ function metrics(deps: EstateRouteDeps): AnyRoute {
       const state = knownProcess(deps, tenant, params.id)
       const load1 = load1Of(deps.estate.tenant(tenant), state)
       return { body: toProcessMetrics(state.id, state.kpiTimeMs || state.lastSeenMs, state.kpis ?? [], load1) }
-    },
-  })
-}
-
-function instances(deps: EstateRouteDeps): AnyRoute {
-  return route({
-    method: 'get',
-    path: '/api/v1/processes/{id}/instances',
-    summary: 'Instances of a group that are alive, by pid; of a host, all of them',
-    tag: 'Processes',
-    params: processIdParam,
-    query: pageQuery,
-    status: 200,
-    response: listOf(processRow),
-    refusals: [404],
-    async handle({ tenant, params, query }) {
-      const state = knownProcess(deps, tenant, params.id)
-      const host = state.host === null ? undefined : deps.estate.tenant(tenant).hosts.get(state.host)
-      const rows = [...(host?.rows.values() ?? [])].filter((row) => state.kind === 'host' || row.group === state.id)
-      rows.sort((a, b) => a.pid - b.pid)
-      return { body: pageByKey(rows, (row) => String(row.pid).padStart(10, '0'), query) }
     },
   })
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isoTime, maybe, queryTime } from './common.ts'
+import { isoTime, listOf, maybe, pageQuery, queryStep, queryTime } from './common.ts'
 import { processMetrics, processStatus } from './processes.ts'
 
 export const processState = z.enum(['unknown', 'running', 'sleeping', 'disk-sleep', 'stopped', 'zombie', 'idle'])
@@ -27,6 +27,35 @@ export const processRow = z
   })
   .meta({ id: 'ProcessRow' })
 export type ProcessRow = z.infer<typeof processRow>
+
+/** An instance that lived in a range, as it was last seen in it. */
+export const processInstance = processRow
+  .extend({
+    endTime: isoTime.nullable().describe('When it was gone, as exactly as `exact` says; null while it lives'),
+    rssTrend: z.array(maybe).describe('Resident bytes in each step from `from` on; empty without a range'),
+  })
+  .meta({ id: 'ProcessInstance' })
+export type ProcessInstance = z.infer<typeof processInstance>
+
+export const processInstances = listOf(processInstance)
+  .extend({
+    from: isoTime.nullable().describe('Start of the range; null without one: then the list is of now'),
+    to: isoTime.nullable(),
+    step: maybe.describe('Seconds'),
+    exact: z
+      .boolean()
+      .describe(
+        'Ranges up to 10 minutes are read frame by frame; longer ones by one key frame a step: what lived only between two is not seen, and ends are a step late at most',
+      ),
+    more: z.number().int().describe('Instances beyond the 1,000 with most memory, which are left out'),
+  })
+  .meta({ id: 'ProcessInstances' })
+
+export const instancesQuery = pageQuery.extend({
+  from: queryTime.optional().describe('Start of a range; ISO 8601 or milliseconds. Without it: what is alive now'),
+  to: queryTime.optional().describe('End of the range; now without it'),
+  step: queryStep.optional().describe('Such as `60s`; at least a sixtieth of the range, which it is without'),
+})
 
 /** An upsert of a live channel: a whole row for a new instance, else the pid and what changed. */
 export const processRowChange = processRow.partial().required({ pid: true }).meta({ id: 'ProcessRowChange' })
