@@ -1,11 +1,9 @@
 import type { Admin, Kafka } from 'kafkajs'
-import { createBackoff } from '../backoff.ts'
 import type { BusRecord, Subscription, TailOptions } from '../bus.ts'
+import { askAgain } from './ask-again.ts'
 import { translateKafkaError } from './client.ts'
 import type { ConsumerDeps } from './consumer.ts'
 import { startSeekingConsumer } from './seeking-consumer.ts'
-
-const ATTEMPTS = 6
 
 /** Reading without consuming: tails, ranges, and how far a group is behind. */
 export interface OffsetReaders {
@@ -93,18 +91,5 @@ async function committedBy(admin: Admin, groupId: string, topic: string, partiti
     return Math.max(0, Number(offset))
   } catch (error) {
     throw translateKafkaError(error, `could not ask Kafka how far ${groupId} has come in ${topic}`)
-  }
-}
-
-/** A broker that has just become the leader, or has just lost it, says so; kafkajs gives up on some of these answers. */
-async function askAgain<T>(ask: () => Promise<T>): Promise<T> {
-  const backoff = createBackoff()
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await ask()
-    } catch (error) {
-      if ((error as { retriable?: boolean }).retriable !== true || attempt === ATTEMPTS) throw error
-      await backoff.wait()
-    }
   }
 }

@@ -1,6 +1,7 @@
 import type { Admin } from 'kafkajs'
 import { AppError } from '../../errors.ts'
 import { type BusTopic, maxRecordBytes } from '../bus-topic.ts'
+import { askAgain } from './ask-again.ts'
 
 /** Largest batch of records that our topics accept; the send queue stays well below. */
 const MAX_BATCH_BYTES = 4 * maxRecordBytes
@@ -29,6 +30,8 @@ export async function ensureTopics(
       })),
     })
   }
+  // A leader that is named may not be ready; what is sent to it then fails in part, and is stored twice in part.
+  for (const { name } of missing) await askAgain(() => admin.fetchTopicOffsets(prefix + name))
   const metadata = await admin.fetchTopicMetadata({ topics: topics.map((topic) => prefix + topic.name) })
   const problems = topics.flatMap((topic) => {
     const found = metadata.topics.find(({ name }) => name === prefix + topic.name)?.partitions.length ?? 0
