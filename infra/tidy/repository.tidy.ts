@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { topics } from '@driftline/proto'
 import { describe, expect, test } from 'vitest'
+import { missingPlatforms } from '../lock-platforms.ts'
 import { functionSizes, importsOf } from './functions.ts'
 import { isTest, root, sources } from './sources.ts'
 
@@ -134,6 +135,13 @@ test('dependencies are pinned exactly', () => {
       .map(([name, version]) => `${file.path}: ${name} ${version}`)
   })
   expect(loose).toEqual([])
+})
+
+test('the lock file holds the packages of every platform (npm run lock-platforms)', () => {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Parameters<typeof missingPlatforms>[0]
+  }
+  expect(Object.keys(missingPlatforms(lock.packages))).toEqual([])
 })
 
 test('the lock file names no registry', () => {
