@@ -74,5 +74,6 @@ export const agentMetrics = {
   skippedScans: counted('driftline.agent.scan.skipped', '{scan}', 'Scans skipped since the agent started'),
   droppedBatches: counted('driftline.agent.batch.dropped', '{batch}', 'Batches lost because the spool was full'),
   refusedBatches: counted('driftline.agent.batch.refused', '{batch}', 'Batches that the server refused'),
+  leftOutValues: counted('driftline.agent.value.left_out', '{value}', 'Values of the host that found no series free'),
   spoolBytes: gauge('driftline.agent.spool.size', 'By', 'Bytes that wait on disk for the server'),
 } as const

@@ -47,12 +47,13 @@ export function createBatchBuilder({ frames, samples, book, agent }: BatchDeps):
     },
     definitions: {
       missing: (isKnown) => {
-        const series: number[] = []
+        const numbers: number[] = []
         for (let place = 0; place < samples.size(); place++) {
           const number = samples.seriesAt(place)
-          if (!isKnown(number)) series.push(number)
+          if (!isKnown(book.meaning(number))) numbers.push(number)
         }
-        return { series, messages: series.length === 0 ? [] : book.definitions(series) }
+        if (numbers.length === 0) return { series: numbers, messages: [] }
+        return { series: numbers.map((number) => book.meaning(number)), messages: book.definitions(numbers) }
       },
     },
   }

@@ -9,10 +9,11 @@ const identity = (group: string) => ({ name: 'x', command: 'x', user: 'u', group
 
 function setUp(groupsMax?: number) {
   const book = createSeriesBook()
+  const time = { ms: 0 }
   const added: [number, number][] = []
   const columns = createSampleColumns(book)
   const samples = { ...columns, add: (series: number, value: number) => void added.push([series, value]) }
-  const sums = createGroupSums(book, 'os:h:other', groupsMax)
+  const sums = createGroupSums(book, 'os:h:other', { ...(groupsMax && { groupsMax }), nowMs: () => time.ms })
   const table = createInstanceTable()
   /** Values of the scan by `<group> <metric>`; NaN means that no sample will be made of it. */
   const scan = (): Record<string, number> => {
@@ -21,7 +22,7 @@ function setUp(groupsMax?: number) {
     table.beginScan()
     return Object.fromEntries(added.map(([series, value]) => [nameOf(book, series), value]))
   }
-  return { book, sums, table, scan }
+  return { book, sums, table, scan, time }
 }
 
 function nameOf(book: ReturnType<typeof createSeriesBook>, series: number): string {
@@ -77,5 +78,29 @@ describe('sums of groups', () => {
       ['os:h:g2 process.count', 1],
       ['os:h:other process.count', 3],
     ])
+  })
+
+  it('give the place of a group that was empty for long to another one', () => {
+    const { book, table, scan, time } = setUp(2)
+    const start = (pid: number, group: string) => table.identify(table.add(pid, 1), identity(`os:h:${group}`))
+    start(1, 'stays')
+    start(2, 'job')
+    scan()
+    const series = book.size()
+    const meaning = book.meaning(series - 1)
+    table.end(table.slotOf(2), End.unknown)
+    scan()
+    start(3, 'early')
+    expect(scan()).toMatchObject({ 'os:h:stays process.count': 1, 'os:h:other process.count': 1 })
+    table.end(table.slotOf(3), End.unknown)
+    time.ms = 601_000
+    start(4, 'late')
+    const values = scan()
+    expect(values).toMatchObject({ 'os:h:stays process.count': 1, 'os:h:late process.count': 1 })
+    expect(Object.keys(values)).not.toContain('os:h:job process.count')
+    expect(book.size()).toBe(series + 8)
+    expect(book.meaning(series - 1)).not.toBe(meaning)
+    start(5, 'job')
+    expect(scan()).toMatchObject({ 'os:h:other process.count': 1, 'os:h:late process.count': 1 })
   })
 })

@@ -24,32 +24,69 @@ const METRICS = [
 const WIDTH = METRICS.length
 const INSTANCES = WIDTH - 1
 
+/** A group without instances for so long gives its place to another one. */
+const EMPTY_MS = 600_000
+
+export interface GroupSumsOptions {
+  readonly groupsMax?: number
+  /** Monotonic milliseconds. */
+  readonly nowMs?: () => number
+}
+
 /**
  * Groups beyond `groupsMax` that are named at random would fill the book of series; their instances are summed as
  * the group `overflowId`. Instances keep their own group in the table.
  */
-export function createGroupSums(book: SeriesBook, overflowId: string, groupsMax = 4096): GroupSums {
+export function createGroupSums(book: SeriesBook, overflowId: string, options: GroupSumsOptions = {}): GroupSums {
+  const { groupsMax = 4096, nowMs = () => performance.now() } = options
   const numbers = new Map<string, number>()
   const firstSeries: number[] = []
+  /** When a group was last seen with instances. */
+  const seenAt: number[] = []
+  const free: number[] = []
   let groupOfSlot = new Int32Array(512)
   let sums = new Float64Array(64 * WIDTH)
   let filled = new Uint8Array(64)
   let alive = 0
+  let sweptAt = Number.NEGATIVE_INFINITY
+
+  const isFull = (): boolean => numbers.size - (numbers.has(overflowId) ? 1 : 0) >= groupsMax
 
   const numberOf = (group: string): number => {
     const known = numbers.get(group)
     if (known !== undefined) return known
-    if (numbers.size >= groupsMax && group !== overflowId) return numberOf(overflowId)
-    const number = firstSeries.length
+    if (group !== overflowId && isFull()) {
+      freeEmptyGroups()
+      if (isFull()) return numberOf(overflowId)
+    }
+    const reused = free.pop()
+    const number = reused ?? firstSeries.length
     numbers.set(group, number)
+    seenAt[number] = nowMs()
+    if (reused === undefined) addGroup(group)
+    else for (const [at, metric] of METRICS.entries()) book.redefine(firstSeries[number]! + at, group, metric)
+    return number
+  }
+
+  const addGroup = (group: string): void => {
     // The series of a group are defined together, so their numbers follow each other.
     firstSeries.push(book.size())
     for (const metric of METRICS) book.define(group, metric)
-    if (number >= filled.length) {
-      filled = grown(filled, new Uint8Array(filled.length * 2))
-      sums = new Float64Array(filled.length * WIDTH)
+    if (firstSeries.length <= filled.length) return
+    filled = grown(filled, new Uint8Array(filled.length * 2))
+    sums = new Float64Array(filled.length * WIDTH)
+  }
+
+  const freeEmptyGroups = (): void => {
+    const now = nowMs()
+    // Where names are random, every scan has some that find no room: all groups are not looked at for each of them.
+    if (now - sweptAt < EMPTY_MS / 60) return
+    sweptAt = now
+    for (const [group, number] of numbers) {
+      if (group === overflowId || filled[number] === 1 || now - seenAt[number]! < EMPTY_MS) continue
+      numbers.delete(group)
+      free.push(number)
     }
-    return number
   }
 
   const refreshGroups = (table: InstanceTable, columns: Columns): void => {
@@ -72,6 +109,7 @@ export function createGroupSums(book: SeriesBook, overflowId: string, groupsMax 
         if (columns.visible[slot] === 1) addInstance(sums, groupOfSlot[slot]! * WIDTH, columns, slot)
       }
       alive = 0
+      const now = nowMs()
       for (let group = 0; group < firstSeries.length; group++) {
         const instances = sums[group * WIDTH + INSTANCES]!
         if (instances > 0) alive++
@@ -79,6 +117,7 @@ export function createGroupSums(book: SeriesBook, overflowId: string, groupsMax 
         for (let metric = 0; metric < WIDTH; metric++) {
           samples.add(firstSeries[group]! + metric, instances > 0 ? sums[group * WIDTH + metric]! : 0)
         }
+        if (instances > 0) seenAt[group] = now
         filled[group] = instances > 0 ? 1 : 0
       }
     },

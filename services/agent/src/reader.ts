@@ -14,7 +14,7 @@ export interface HostFacts {
 
 /** Takes the values of host metrics. A value that is not finite is left out of the batch. */
 export interface HostSink {
-  /** A number for a series, the same for the same arguments; keep it to save the look-up. */
+  /** A number for a series, for this scan: one that is not asked for during minutes may be given to another series. */
   series(metric: Metric, attributes?: Readonly<Record<string, string>>): number
   set(series: number, value: number): void
 }

@@ -5,7 +5,8 @@ import { agentMetrics } from '@driftline/proto/metrics'
 import { createBatchBuilder } from './batches.ts'
 import { createFrameBuilder } from './frames.ts'
 import { createGroupSums } from './group-sums.ts'
-import type { HostFacts, HostSink, ProcessReader } from './reader.ts'
+import { createHostSeries } from './host-series.ts'
+import type { HostFacts, ProcessReader } from './reader.ts'
 import { createSampleColumns } from './samples.ts'
 import { createSeriesBook } from './series.ts'
 import type { Spool } from './spool.ts'
@@ -55,21 +56,13 @@ export function createScanner(config: ScannerConfig, deps: ScannerDeps): Scanner
   const groups = createGroupSums(book, processId('os', config.hostName, 'other'))
   const agent = { version: AGENT_VERSION, intervalMs: config.intervalMs }
   const batches = createBatchBuilder({ frames: createFrameBuilder(), samples, book, agent })
-  const host = createHostSink()
+  const host = createHostSeries(processId('host', config.hostName), { book, samples })
   const complain = createComplaints(logger)
   let sequence = 0
   let keyFrameDueAt = NOW
   let flushedAt = 0
   let droppedBefore = 0
   let scanSeconds = Number.NaN
-
-  function createHostSink(): HostSink {
-    const hostId = processId('host', config.hostName)
-    return {
-      series: (metric, attributes) => book.define(hostId, metric, attributes),
-      set: (series, value) => samples.add(series, value),
-    }
-  }
 
   const read = async (): Promise<void> => {
     table.beginScan()
@@ -85,6 +78,7 @@ export function createScanner(config: ScannerConfig, deps: ScannerDeps): Scanner
     host.set(host.series(agentMetrics.refusedBatches), counts.refusedBatches)
     host.set(host.series(agentMetrics.droppedBatches), spool.dropped())
     host.set(host.series(agentMetrics.spoolBytes), spool.bytes())
+    host.set(host.series(agentMetrics.leftOutValues), host.leftOut())
   }
 
   const store = (timeMs: number): void => {

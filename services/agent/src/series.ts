@@ -2,10 +2,14 @@ import { canonicalAttributes, seriesId } from '@driftline/proto/ids'
 import type { Metric } from '@driftline/proto/metrics'
 import { createWireWriter, type WireWriter } from './wire.ts'
 
-/** All series that this agent has named, by a small number; ids are hashes, so the same after a restart. */
+/** The series that this agent tells of, by a small number; ids are hashes, so the same after a restart. */
 export interface SeriesBook {
   /** The number of a series, given once and again for the same arguments. */
   define(process: string, metric: Metric, attributes?: Readonly<Record<string, string>>): number
+  /** Gives a number whose series is told no more to another series, which must have none yet. */
+  redefine(number: number, process: string, metric: Metric, attributes?: Readonly<Record<string, string>>): void
+  /** Tells the meanings that a number has had apart: another one for each. */
+  meaning(number: number): number
   size(): number
   /** Lower and upper half of the id, at twice the number: copied without making bigints. */
   halves(): Uint32Array
@@ -21,12 +25,14 @@ const NO_ATTRIBUTES = canonicalAttributes({})
 
 export function createSeriesBook(): SeriesBook {
   const numbers = new Map<string, number>()
+  const keys: string[] = []
+  const meanings: number[] = []
   const definitions: Uint8Array[] = []
+  let meaning = 0
   const writer = createWireWriter()
   let halves = new Uint32Array(1024)
 
-  const add = (process: string, metric: Metric, attributes: string): number => {
-    const number = definitions.length
+  const put = (number: number, key: string, process: string, metric: Metric, attributes: string): void => {
     const id = seriesId('', process, metric.name, attributes)
     if (number * 2 + 2 > halves.length) {
       const grown = new Uint32Array(halves.length * 2)
@@ -35,21 +41,29 @@ export function createSeriesBook(): SeriesBook {
     }
     halves[number * 2] = Number(id & 0xffff_ffffn)
     halves[number * 2 + 1] = Number(id >> 32n)
-    definitions.push(encodeDefinition(writer, id, process, metric, attributes))
-    return number
+    definitions[number] = encodeDefinition(writer, id, process, metric, attributes)
+    numbers.set(key, number)
+    keys[number] = key
+    meanings[number] = meaning++
   }
 
   return {
     define: (process, metric, attributes) => {
       const canonical = attributes === undefined ? NO_ATTRIBUTES : canonicalAttributes(attributes)
-      const key = `${process}\n${metric.name}\n${canonical}`
+      const key = keyOf(process, metric, canonical)
       let number = numbers.get(key)
       if (number === undefined) {
-        number = add(process, metric, canonical)
-        numbers.set(key, number)
+        number = definitions.length
+        put(number, key, process, metric, canonical)
       }
       return number
     },
+    redefine: (number, process, metric, attributes) => {
+      const canonical = attributes === undefined ? NO_ATTRIBUTES : canonicalAttributes(attributes)
+      numbers.delete(keys[number]!)
+      put(number, keyOf(process, metric, canonical), process, metric, canonical)
+    },
+    meaning: (number) => meanings[number]!,
     size: () => definitions.length,
     halves: () => halves,
     definition: (number) => definitions[number]!,
@@ -66,6 +80,9 @@ export function createSeriesBook(): SeriesBook {
     },
   }
 }
+
+const keyOf = (process: string, metric: Metric, attributes: string): string =>
+  `${process}\n${metric.name}\n${attributes}`
 
 function encodeDefinition(
   writer: WireWriter,
