@@ -1,6 +1,6 @@
 import { computed, onScopeDispose, type Ref, shallowRef, watch } from 'vue'
 import { api } from '../../api/client.ts'
-import type { HostTable as HostTableAnswer } from '../../api/types.ts'
+import type { ProcessRow } from '../../api/types.ts'
 import { createLatest } from '../../charts/latest.ts'
 import { type ChartSeries, emptySeries } from '../../charts/series.ts'
 import { useTime } from '../../state/time.ts'
@@ -13,7 +13,7 @@ export interface Instance {
   readonly pid: number
   readonly startMs: number
   readonly command: string
-  /** Null when it is alive; else the last sampled moment at which it was. */
+  /** Null when it is alive; else when it was gone. */
   readonly lastSeenMs: number | null
   readonly cpu: number | null
   readonly rssBytes: number | null
@@ -22,75 +22,45 @@ export interface Instance {
   readonly rss: ChartSeries
 }
 
-/** The table is looked at this many times over the range; an instance that lived between two looks is not seen. */
-const looks = 9
 const HOUR = 3_600_000
+/** A trend of this many points is as wide as its place. */
+const pointsMax = 60
 
-interface Look {
-  readonly atMs: number
-  readonly rows: readonly {
-    key: string
-    pid: number
-    startMs: number
-    command: string
-    cpu: number | null
-    rssBytes: number | null
-  }[]
+/** Answer of `/processes/{id}/instances` for a range: each as it was last seen in it. */
+interface InstancesAnswer {
+  readonly items: readonly (ProcessRow & { readonly endTime: string | null; readonly rssTrend: (number | null)[] })[]
+  readonly from: string
+  readonly to: string
+  /** Seconds. */
+  readonly step: number
 }
 
 /**
- * Instances of a group: those in the host's table now (or at the moment rewound to), and those that earlier looks
- * at the table over the page's range found. Growth and sparkline come from the same looks.
+ * Instances of a group that lived in the page's range, with their memory over it; those that live now (or at the
+ * moment rewound to) as the host's table says.
  */
 export function useInstances(group: Ref<string>, host: Ref<string | null>, table: HostTable) {
   const time = useTime()
-  const past = shallowRef<readonly Look[]>([])
+  const past = shallowRef<InstancesAnswer | null>(null)
   const loaded = shallowRef(false)
 
-  async function look(at: number, signal: AbortSignal): Promise<Look | null> {
-    const answer = await api.get<HostTableAnswer>(`/hosts/${encodeURIComponent(host.value ?? '')}/processes`, {
-      query: { at: new Date(at).toISOString() },
-      signal,
-    })
-    if (answer.time === null) return null
-    const rows = answer.items
-      .filter((row) => row.group === group.value)
-      .map((row) => {
-        const startMs = Date.parse(row.startTime)
-        return {
-          key: instanceKey(row.pid, startMs),
-          pid: row.pid,
-          startMs,
-          command: row.command,
-          cpu: row.cpu,
-          rssBytes: row.rssBytes,
-        }
-      })
-    return { atMs: at, rows }
-  }
-
-  const latest = createLatest<{ from: number; to: number }>(async ({ from, to }, signal) => {
-    const found: Look[] = []
+  const latest = createLatest<{ id: string; from: number; to: number }>(async ({ id, from, to }, signal) => {
+    const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), limit: 1000 }
     try {
-      // One after the other: a page must not ask for nine whole tables at once.
-      for (let i = 0; i < looks; i++) {
-        const one = await look(from + ((to - from) * i) / (looks - 1), signal)
-        if (signal.aborted) return
-        if (one) found.push(one)
-        past.value = [...found]
-      }
+      const answer = await api.get<InstancesAnswer>(`/processes/${encodeURIComponent(id)}/instances`, { query, signal })
+      if (!signal.aborted) past.value = answer
     } catch {
-      // What was found so far stays; live instances are shown all the same.
+      // What was found before stays; live instances are shown all the same.
     }
-    loaded.value = true
+    if (!signal.aborted) loaded.value = true
   })
 
   watch(
     [group, host, () => time.rangeMs, () => time.atMs],
     () => {
-      past.value = []
+      past.value = null
       loaded.value = false
-      if (host.value !== null) latest.want({ from: time.fromMs, to: time.toMs })
+      if (host.value !== null) latest.want({ id: group.value, from: time.fromMs, to: time.toMs })
     },
     { immediate: true },
   )
@@ -99,19 +69,14 @@ export function useInstances(group: Ref<string>, host: Ref<string | null>, table
   const instances = computed<Instance[]>(() => {
     void table.frame.value
     const found = new Map<string, Instance>()
-    for (const one of past.value) {
-      for (const row of one.rows) {
-        const rss = found.get(row.key)?.rss ?? emptySeries(time.rangeMs / (looks - 1))
-        if (row.rssBytes !== null) {
-          rss.times.push(one.atMs)
-          rss.values.push(row.rssBytes)
-        }
-        found.set(row.key, { ...row, lastSeenMs: one.atMs, growthPerHour: null, rss })
-      }
+    for (const one of past.value?.items ?? []) {
+      const instance = fromAnswer(one, past.value!)
+      found.set(instance.key, instance)
     }
+    const empty = emptySeries(time.rangeMs / pointsMax)
     for (const node of table.table.nodes()) {
       if (node.group !== group.value || node.ended) continue
-      found.set(node.key, alive(node, found.get(node.key)?.rss ?? emptySeries(time.rangeMs / (looks - 1)), time.toMs))
+      found.set(node.key, alive(node, found.get(node.key)?.rss ?? empty, time.toMs))
     }
     const list = [...found.values()].map((one) => ({ ...one, growthPerHour: growthOf(one.rss) }))
     return list.sort(
@@ -125,7 +90,30 @@ export function useInstances(group: Ref<string>, host: Ref<string | null>, table
   return { instances, loaded }
 }
 
-function alive(node: ProcessNode, rss: ChartSeries, nowMs: number): Instance {
+function fromAnswer(one: InstancesAnswer['items'][number], answer: InstancesAnswer): Instance {
+  const startMs = Date.parse(one.startTime)
+  const rss = emptySeries(answer.step * 1000)
+  for (const [i, value] of one.rssTrend.entries()) {
+    if (value === null) continue
+    rss.times.push(Date.parse(answer.from) + i * answer.step * 1000)
+    rss.values.push(value)
+  }
+  return {
+    key: instanceKey(one.pid, startMs),
+    pid: one.pid,
+    startMs,
+    command: one.command,
+    // What lived when the server answered and is not in the table any more has ended since.
+    lastSeenMs: Date.parse(one.endTime ?? answer.to),
+    cpu: one.cpu,
+    rssBytes: one.rssBytes,
+    growthPerHour: null,
+    rss,
+  }
+}
+
+function alive(node: ProcessNode, before: ChartSeries, nowMs: number): Instance {
+  const rss = { ...before, times: [...before.times], values: [...before.values] }
   if (node.rssBytes !== null && nowMs > (rss.times.at(-1) ?? 0)) {
     rss.times.push(nowMs)
     rss.values.push(node.rssBytes)
@@ -143,7 +131,7 @@ function alive(node: ProcessNode, rss: ChartSeries, nowMs: number): Instance {
   }
 }
 
-/** Slope of the line through the looks, bytes per hour; null for less than two minutes or three looks. */
+/** Slope of the line through the points, bytes per hour; null for less than two minutes or three points. */
 export function growthOf(rss: ChartSeries): number | null {
   const { times, values } = rss
   const n = times.length
