@@ -57,6 +57,9 @@ export function useView() {
     sort,
     typed,
     statuses,
+    /** On a wide screen: the list with its columns and filters, instead of the wall. */
+    asList: computed(() => route.query['as'] === 'list'),
+    toggleList: () => put({ as: route.query['as'] === 'list' ? null : 'list' }),
     isFiltered: computed(() => Object.values(filters.value).some(Boolean)),
     toggleStatus: (status: Shown) => put({ status: filters.value.status === status ? null : status }),
     setKind: (kind: ProcessKind | null) => put({ kind }),
