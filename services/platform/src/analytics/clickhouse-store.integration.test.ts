@@ -1,337 +1,65 @@
-import {
-  DeadLetterSchema,
-  KpiBatchSchema,
-  PackedSnapshotSchema,
-  SampleBatchSchema,
-  SeriesBatchSchema,
-} from '@driftline/proto'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { AppError } from '../errors.ts'
-import type { AnalyticsStore, InsertProtobuf } from './analytics-store.ts'
-import { createClickHouseStore } from './clickhouse-store.ts'
-import { protoText } from './proto-text.ts'
-import { bodyOf, delimited, quietLogger, startTestStore, type TestStore } from './testing/store-test-kit.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startClickHouse } from '../../../../infra/servers/clickhouse.ts'
+import type { TrialServer } from '../../../../infra/servers/server-process.ts'
+import { describeAnalyticsStore } from './analytics-store.contract.ts'
+import type { AnalyticsStore } from './analytics-store.ts'
+import { createAnalyticsStore } from './create-analytics-store.ts'
+import { ask } from './embedded-probe.ts'
+import { endpointOfUrl } from './store-endpoint.ts'
+import { migrationsDir, quietLogger, testRetention } from './testing/store-test-kit.ts'
 
-const nowMs = Math.floor(Date.now() / 60_000) * 60_000 - 60_000
-const base = BigInt(nowMs)
-
-let test: TestStore
-let store: AnalyticsStore
-
+let server: TrialServer
 beforeAll(async () => {
-  test = await startTestStore()
-  store = test.store
+  server = await startClickHouse()
 })
-afterAll(async () => {
-  await test.end()
+afterAll(() => server?.stop())
+
+const urlOf = (database: string): string => new URL(`/${database}`, server.url).href
+
+/** The store as a service has it that is told of a server by its URL. */
+function storeAt(clickhouseUrl: string): AnalyticsStore {
+  const config = { dir: '/nowhere', clickhouseUrl, memoryBytesMax: 0, ...testRetention, migrationsDir }
+  return createAnalyticsStore(config, { logger: quietLogger })
+}
+
+async function databases(): Promise<string[]> {
+  const { url, writer } = endpointOfUrl(server.url)
+  return (await ask(url, writer, 'SHOW DATABASES')).text.trim().split('\n')
+}
+
+describe('a server apart', () => {
+  it('gets its database from the first that starts, however many do at once', async () => {
+    expect(await databases()).not.toContain('first_start')
+    const stores = Array.from({ length: 3 }, () => storeAt(urlOf('first_start')))
+    await Promise.all(stores.map((store) => store.start()))
+    expect(await databases()).toContain('first_start')
+    for (const store of stores) {
+      expect(await store.query('SELECT uniq(number) AS n FROM migrations')).toEqual([{ n: '5' }])
+    }
+    await Promise.all(stores.map((store) => store.stop()))
+  })
+
+  it('outlives the store, which finds its rows again', async () => {
+    const first = storeAt(urlOf('outlives'))
+    await first.start()
+    await first.execute('INSERT INTO samples (series, ts, value) VALUES (1, now64(3), 2.5)')
+    await first.stop()
+    const second = storeAt(urlOf('outlives'))
+    await second.start()
+    expect(await second.query('SELECT series, value FROM samples')).toEqual([{ series: '1', value: 2.5 }])
+    await second.stop()
+  })
 })
-beforeEach(async () => {
-  for (const table of ['samples', 'samples_1m', 'series', 'snapshots', 'kpis', 'kpis_1m', 'dead_letters']) {
-    await store.execute(`TRUNCATE TABLE ${table}`)
+
+describeAnalyticsStore('the analytics store on a server apart', async () => {
+  const url = urlOf('contract')
+  const store = storeAt(url)
+  await store.start()
+  return {
+    store,
+    endpoint: () => endpointOfUrl(url),
+    crash: server.crash,
+    restart: server.restart,
+    end: store.stop,
   }
-})
-
-let tokens = 0
-const freshToken = (): string => `test-${++tokens}`
-
-function samplesInsert(body: Uint8Array, deduplicationToken = freshToken()): InsertProtobuf {
-  return { table: 'samples_in', schema: protoText(SampleBatchSchema), message: 'SampleBatch', body, deduplicationToken }
-}
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  const error = await promise.then(
-    () => new Error('resolved'),
-    (failure: unknown) => failure,
-  )
-  return error instanceof AppError ? `${error.code}${error.retryable ? ' (retryable)' : ''}` : String(error)
-}
-
-describe('samples', () => {
-  const body = bodyOf(SampleBatchSchema, [
-    { baseTimeMs: base, series: [1n, 2n, 2n ** 64n - 1n], timeOffsetMs: [0, 500, 60_000], value: [1.5, -2.25, 1e300] },
-    { baseTimeMs: base, series: [1n], timeOffsetMs: [1000], value: [2.5] },
-  ])
-
-  it('become rows, and minutes of roll-up', async () => {
-    await store.insertProtobuf(samplesInsert(body))
-    expect(
-      await store.query('SELECT series, toUnixTimestamp64Milli(ts) AS ms, value FROM samples ORDER BY series, ts'),
-    ).toEqual([
-      { series: '1', ms: String(nowMs), value: 1.5 },
-      { series: '1', ms: String(nowMs + 1000), value: 2.5 },
-      { series: '2', ms: String(nowMs + 500), value: -2.25 },
-      { series: '18446744073709551615', ms: String(nowMs + 60_000), value: 1e300 },
-    ])
-    expect(
-      await store.query('SELECT min, max, sum, count FROM samples_1m FINAL WHERE series = {id: UInt64}', { id: '1' }),
-    ).toEqual([{ min: 1.5, max: 2.5, sum: 4, count: '2' }])
-  })
-
-  it('are one part per insert, and a repeated token adds nothing, neither to the table nor behind a view', async () => {
-    const insert = samplesInsert(body)
-    for (let i = 0; i < 3; i++) await store.insertProtobuf(insert)
-    expect(await store.query('SELECT count() AS n FROM samples')).toEqual([{ n: '4' }])
-    expect(await store.query('SELECT sum(count) AS n FROM samples_1m')).toEqual([{ n: '4' }])
-    expect(
-      await store.query(`SELECT table, count() AS parts FROM system.parts
-        WHERE active AND table IN ('samples', 'samples_1m') GROUP BY table ORDER BY table`),
-    ).toEqual([
-      { table: 'samples', parts: '1' },
-      { table: 'samples_1m', parts: '1' },
-    ])
-  })
-
-  it('complete a view that an interrupted insert did not reach', async () => {
-    const insert = samplesInsert(body)
-    await store.execute('DETACH TABLE samples_1m_view')
-    await store.insertProtobuf(insert)
-    await store.execute('ATTACH TABLE samples_1m_view')
-    expect(await store.query('SELECT sum(count) AS n FROM samples_1m')).toEqual([{ n: '0' }])
-    await store.insertProtobuf(insert)
-    expect(await store.query('SELECT count() AS n FROM samples')).toEqual([{ n: '4' }])
-    expect(await store.query('SELECT sum(count) AS n FROM samples_1m')).toEqual([{ n: '4' }])
-  })
-
-  it('stay one block when the body is as large as it may be', async () => {
-    const rows = 390_000
-    const large = bodyOf(SampleBatchSchema, [
-      {
-        baseTimeMs: base,
-        series: Array.from({ length: rows }, (_, i) => BigInt(i % 1000)),
-        timeOffsetMs: Array.from({ length: rows }, (_, i) => Math.floor(i / 1000)),
-        value: Array.from({ length: rows }, (_, i) => i),
-      },
-    ])
-    expect(large.length).toBeGreaterThan(7.8e6)
-    const insert = samplesInsert(large)
-    await store.insertProtobuf(insert)
-    await store.insertProtobuf(insert)
-    expect(await store.query('SELECT count() AS n, sum(value) AS s FROM samples')).toEqual([
-      { n: String(rows), s: (rows * (rows - 1)) / 2 },
-    ])
-    expect(await store.query("SELECT count() AS n FROM system.parts WHERE active AND table = 'samples'")).toEqual([
-      { n: '1' },
-    ])
-  })
-
-  it.each([
-    [
-      'arrays of unequal length',
-      bodyOf(SampleBatchSchema, [{ baseTimeMs: base, series: [1n, 2n], timeOffsetMs: [0], value: [1] }]),
-    ],
-    ['a truncated record', delimited(body.subarray(1, 40)).subarray(0, 30)],
-    ['bytes that are no protobuf', delimited(Buffer.from('\n\nDROP TABLE samples;\n\n'))],
-    ['a blank line and SQL', Buffer.from('\n\nDROP TABLE samples')],
-    [
-      'more days than a body may span',
-      bodyOf(SampleBatchSchema, [
-        {
-          baseTimeMs: base,
-          series: Array<bigint>(20).fill(1n),
-          timeOffsetMs: Array.from({ length: 20 }, (_, day) => -day * 86_400_000),
-          value: Array<number>(20).fill(1),
-        },
-      ]),
-    ],
-  ])('are refused as data, all or nothing: %s', async (_, hostile) => {
-    const good = bodyOf(SampleBatchSchema, [{ baseTimeMs: base, series: [7n], timeOffsetMs: [0], value: [7] }])
-    expect(await code(store.insertProtobuf(samplesInsert(Buffer.concat([good, hostile]))))).toBe('store_refused_data')
-    expect(await store.query('SELECT count() AS n FROM samples')).toEqual([{ n: '0' }])
-    expect(await store.query('SELECT count() AS n FROM samples_1m')).toEqual([{ n: '0' }])
-  })
-
-  it('refuse a body that would be more than one block before it is sent', async () => {
-    expect(await code(store.insertProtobuf(samplesInsert(new Uint8Array(8 * 1024 * 1024 + 1))))).toBe(
-      'record_too_large',
-    )
-  })
-
-  it('store infinity and NaN without harm to their neighbours', async () => {
-    const odd = bodyOf(SampleBatchSchema, [
-      {
-        baseTimeMs: base,
-        series: [1n, 2n, 3n],
-        timeOffsetMs: [0, 0, 0],
-        value: [Number.NaN, Number.POSITIVE_INFINITY, 5],
-      },
-    ])
-    await store.insertProtobuf(samplesInsert(odd))
-    expect(await store.query('SELECT series, value FROM samples ORDER BY series')).toEqual([
-      { series: '1', value: null },
-      { series: '2', value: null },
-      { series: '3', value: 5 },
-    ])
-  })
-})
-
-const hostileTexts = [
-  "'; DROP TABLE samples; --",
-  'a\0b',
-  '\n\n\nSELECT 1\n',
-  '{id: UInt64} %s \\x00 \\N',
-  '"\t\r\u2028😀',
-  '',
-]
-
-describe('series', () => {
-  it.each(hostileTexts)('hold any text as it is: %j', async (text) => {
-    const body = bodyOf(SeriesBatchSchema, [
-      {
-        series: [
-          {
-            id: 9n,
-            tenant: text,
-            process: text,
-            metric: text,
-            unit: text,
-            kind: 3,
-            attributes: text,
-            definedAtMs: base,
-          },
-        ],
-      },
-    ])
-    await store.insertProtobuf({
-      table: 'series_in',
-      schema: protoText(SeriesBatchSchema),
-      message: 'SeriesBatch',
-      body,
-      deduplicationToken: freshToken(),
-    })
-    const sql = 'SELECT * FROM series WHERE tenant = {tenant: String} AND process = {process: String}'
-    expect(await store.query(sql, { tenant: text, process: text })).toMatchObject([
-      { id: '9', tenant: text, metric: text, unit: text, kind: 'cumulative', attributes: text },
-    ])
-  })
-
-  it('keep the last definition', async () => {
-    for (const [unit, definedAtMs] of [
-      ['new', base + 1000n],
-      ['old', base],
-    ] as const) {
-      const series = [{ id: 1n, tenant: 't', process: 'p', metric: 'm', unit, kind: 99, definedAtMs }]
-      const body = bodyOf(SeriesBatchSchema, [{ series }])
-      const insert = { table: 'series_in', schema: protoText(SeriesBatchSchema), message: 'SeriesBatch', body }
-      await store.insertProtobuf({ ...insert, deduplicationToken: freshToken() })
-    }
-    expect(await store.query('SELECT unit, kind FROM series FINAL')).toEqual([{ unit: 'new', kind: 'unspecified' }])
-  })
-})
-
-describe('snapshots', () => {
-  it('give back the bytes of each frame', async () => {
-    const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 31) & 255)
-    const frames = [true, false].map((keyFrame, i) => ({
-      tenant: 't',
-      host: 'h',
-      timeMs: base + BigInt(i * 1000),
-      keyFrame,
-      description: bytes.subarray(0, keyFrame ? 10 : 0),
-      table: bytes,
-    }))
-    await store.insertProtobuf({
-      table: 'snapshots_in',
-      schema: protoText(PackedSnapshotSchema),
-      message: 'PackedSnapshot',
-      body: bodyOf(PackedSnapshotSchema, frames),
-      deduplicationToken: freshToken(),
-    })
-    const rows = await store.query<{ key_frame: boolean; t: string; d: string }>(
-      'SELECT key_frame, base64Encode(`table`) AS t, base64Encode(description) AS d FROM snapshots ORDER BY ts',
-    )
-    expect(rows.map((row) => row.key_frame)).toEqual([true, false])
-    for (const row of rows) expect(Buffer.from(row.t, 'base64').equals(bytes)).toBe(true)
-    expect(rows.map((row) => Buffer.from(row.d, 'base64').length)).toEqual([10, 0])
-  })
-})
-
-describe('kpis', () => {
-  it('hold NULL where there is no data, also in the minutes', async () => {
-    const columns = Object.fromEntries(
-      KpiBatchSchema.fields.slice(4).map((field) => [field.localName, [Number.NaN, 0.5]]),
-    )
-    for (const [i, cpu] of [1, 3].entries()) {
-      const bucket = { tenant: 't', bucketTimeMs: base + BigInt(i * 1000), bucketMs: 1000, process: ['p', "q'"] }
-      await store.insertProtobuf({
-        table: 'kpis_in',
-        schema: protoText(KpiBatchSchema),
-        message: 'KpiBatch',
-        body: bodyOf(KpiBatchSchema, [{ ...bucket, ...columns, cpuCores: [Number.NaN, cpu] }]),
-        deduplicationToken: freshToken(),
-      })
-    }
-    expect(await store.query('SELECT process, cpu_cores, instances FROM kpis ORDER BY process, ts')).toEqual([
-      { process: 'p', cpu_cores: null, instances: null },
-      { process: 'p', cpu_cores: null, instances: null },
-      { process: "q'", cpu_cores: 1, instances: 0.5 },
-      { process: "q'", cpu_cores: 3, instances: 0.5 },
-    ])
-    expect(
-      await store.query(`SELECT process, cpu_cores_min AS low, cpu_cores_max AS high, cpu_cores_sum / cpu_cores_count AS mean
-        FROM kpis_1m FINAL ORDER BY process`),
-    ).toEqual([
-      { process: 'p', low: null, high: null, mean: null },
-      { process: "q'", low: 1, high: 3, mean: 2 },
-    ])
-  })
-})
-
-describe('dead letters', () => {
-  it('keep reason and payload', async () => {
-    await store.insertProtobuf({
-      table: 'dead_letters_in',
-      schema: protoText(DeadLetterSchema),
-      message: 'DeadLetter',
-      body: bodyOf(DeadLetterSchema, [
-        {
-          tenant: 't',
-          timeMs: base,
-          service: 'intake',
-          reason: 'value_not_finite',
-          payload: Uint8Array.of(0, 255),
-          payloadSize: 9n,
-          offset: 5n,
-        },
-      ]),
-      deduplicationToken: freshToken(),
-    })
-    expect(
-      await store.query('SELECT reason, hex(payload) AS payload, payload_size, `offset` FROM dead_letters'),
-    ).toEqual([{ reason: 'value_not_finite', payload: '00FF', payload_size: '9', offset: '5' }])
-  })
-})
-
-describe('a start', () => {
-  it('says what the server complains of, not only that time has passed', async () => {
-    const endpoint = test.server.endpoint()
-    const writer = { ...endpoint.writer, password: 'wrong' }
-    const config = { retention: test.config, migrationsDir: null, requestTimeoutMs: 5000, startTimeoutMs: 0 }
-    const stranger = createClickHouseStore(config, {
-      endpoint: () => ({ ...endpoint, writer }),
-      logger: quietLogger,
-    })
-    await expect(stranger.start()).rejects.toMatchObject({
-      code: 'store_unavailable',
-      message: expect.stringMatching(/AUTHENTICATION_FAILED|REQUIRED_PASSWORD/),
-    })
-    expect(await stranger.ping()).toBe(false)
-    await stranger.stop()
-  })
-})
-
-describe('errors', () => {
-  it('tell a wrong statement from a wrong body', async () => {
-    expect(await code(store.query('SELECT * FROM no_such_table'))).toBe('store_rejected')
-    expect(await code(store.execute('NOT SQL'))).toBe('store_rejected')
-    const misspelt = { ...samplesInsert(new Uint8Array()), message: 'NoSuchMessage' }
-    expect(await code(store.insertProtobuf(misspelt))).toBe('store_rejected')
-    expect(await code(store.insertProtobuf({ ...samplesInsert(new Uint8Array()), table: 'samples; DROP' }))).toBe(
-      'store_rejected',
-    )
-  })
-
-  it('bound what a read may take', async () => {
-    expect(await code(store.query('SELECT number FROM system.numbers LIMIT 200001'))).toBe('store_rejected')
-    expect(await code(store.query('SELECT groupArray(number) FROM numbers(100000000)'))).toBe('store_rejected')
-  })
 })

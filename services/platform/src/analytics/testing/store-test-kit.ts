@@ -8,11 +8,14 @@ import type { AnalyticsConfig } from '../analytics-config.ts'
 import type { AnalyticsStore } from '../analytics-store.ts'
 import { createEmbeddedStore } from '../create-analytics-store.ts'
 import { createEmbeddedServer, type EmbeddedServer } from '../embedded-server.ts'
+import type { Retention } from '../migrations.ts'
 
 const MIB = 1024 * 1024
 
 export const migrationsDir = fileURLToPath(new URL('../../../../../infra/clickhouse', import.meta.url))
 export const quietLogger: Logger = createLogger('fatal')
+/** How long the stores of tests keep what, unless a test says otherwise. */
+export const testRetention: Retention = { rawRetentionMs: 48 * 3_600_000, dataRetentionMs: 30 * 86_400_000 }
 
 /** A real embedded store in a directory of its own, for tests and measurements. */
 export interface TestStore {
@@ -28,8 +31,7 @@ export function testConfig(changes: Partial<AnalyticsConfig> = {}): AnalyticsCon
     dir: mkdtempSync(join(tmpdir(), 'driftline-store-')),
     clickhouseUrl: null,
     memoryBytesMax: 400 * MIB,
-    rawRetentionMs: 48 * 3_600_000,
-    dataRetentionMs: 30 * 86_400_000,
+    ...testRetention,
     migrationsDir,
     ...changes,
   }
