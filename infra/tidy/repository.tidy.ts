@@ -67,6 +67,7 @@ describe('imports', () => {
     const owners: Record<string, RegExp> = {
       kafkajs: /^services\/platform\/src\/bus\/|^examples\/|^bench\//,
       ioredis: /^services\/platform\/src\/hot-state\//,
+      lmdb: /^services\/(platform\/src\/bus\/|analyzer\/src\/checkpoints\.ts$)/,
       libsql: /^services\/platform\/src\/(metadata\/|data-dir\.ts$)/,
       pg: /^services\/platform\/src\/metadata\//,
       'ffi-rs': /^services\/platform\/src\/analytics\//,

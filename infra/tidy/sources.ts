@@ -27,4 +27,4 @@ export function sources(...endings: string[]): SourceFile[] {
 }
 
 export const isTest = (path: string): boolean =>
-  /\.(test|contract|bench|tidy)\.ts$/.test(path) || path.includes('/testing/')
+  /(\.(test|contract|bench|tidy)|-(test-kit|rig))\.ts$/.test(path) || path.includes('/testing/')
