@@ -136,6 +136,8 @@ export function readGatewayConfig(source: SettingsSource): GatewayConfig {
       messagesPerSecondMax: 50,
       messageBytesMax: 64 * 1024,
       authenticationMs: 5000,
+      strangersPerAddressMax: 8,
+      strangersMax: 256,
       pingMs: 15_000,
     },
     estate: {

@@ -10,10 +10,11 @@ import { createRebuilder, type Rebuilder } from './estate/rebuilder.ts'
 import { createHealthChecks } from './health.ts'
 import { createApiRouter } from './http/api-router.ts'
 import { createApp } from './http/app.ts'
-import { createLimiter } from './http/limits.ts'
+import { type Authenticator, createAuthenticator } from './http/authenticator.ts'
+import { createLimiter, type Limiter } from './http/limits.ts'
 import { createOpenApiDocument, openApiRoute } from './http/openapi.ts'
 import { createOperationsRouter } from './http/operations-router.ts'
-import { createTrust } from './http/proxies.ts'
+import { addressOf, createTrust, type Trust } from './http/proxies.ts'
 import type { AnyRoute } from './http/route.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
@@ -66,9 +67,14 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     logger,
     metrics,
   })
+  const trust = createTrust(config.trustedProxies)
+  const limiter = createLimiter(config.rateLimits)
+  const authenticator = createAuthenticator({ access, limiter })
   const live = createLiveServer({
     hub,
     access,
+    authenticator,
+    addressOf: (request) => addressOf(request, trust),
     allowedOrigins: config.corsOrigins,
     limits: config.live,
     clock,
@@ -96,7 +102,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   }
   const routes = allRoutes(routeDeps, access, config.agents.file)
   return {
-    app: assembleApp(config, deps, { estate, access, routes, checks }),
+    app: assembleApp(config, deps, { estate, routes, checks, limiter, authenticator, trust }),
     live,
     hub,
     estate,
@@ -141,18 +147,21 @@ function assembleApp(
   deps: GatewayDeps,
   parts: {
     estate: Estate
-    access: Access
     routes: readonly AnyRoute[]
     checks: ReturnType<typeof createHealthChecks>
+    limiter: Limiter
+    authenticator: Authenticator
+    trust: Trust
   },
 ): Express {
-  const limiter = createLimiter(config.rateLimits)
-  const shared = { access: parts.access, limiter, defaultTenant: DEFAULT_TENANT }
+  const { limiter, authenticator } = parts
+  const shared = { authenticator, defaultTenant: DEFAULT_TENANT }
   return createApp(
     {
       operations: createOperationsRouter({ ...shared, ...deps, checks: parts.checks, estate: parts.estate }),
       api: createApiRouter(parts.routes, {
         ...shared,
+        limiter,
         allowedOrigins: config.corsOrigins,
         bodyBytesMax: config.bodyBytesMax,
       }),
@@ -161,7 +170,7 @@ function assembleApp(
     },
     {
       allowedOrigins: config.corsOrigins,
-      trust: createTrust(config.trustedProxies),
+      trust: parts.trust,
       tls: config.tls !== null,
       logger: deps.logger,
       metrics: deps.metrics,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Access } from '@driftline/platform/access/access'
 import type { Principal } from '@driftline/platform/access/permissions'
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
 import { type RoutePermission, routeKey, routePermissions } from '../access/route-permissions.ts'
+import type { Authenticator } from './authenticator.ts'
 import { type GivenToken, tokenOf } from './credentials.ts'
 import type { Limiter } from './limits.ts'
 import { isOwnOrigin } from './origin.ts'
@@ -11,8 +11,8 @@ import { sendJson } from './respond.ts'
 import type { AnyRoute } from './route.ts'
 
 export interface ApiRouterDeps {
-  readonly access: Pick<Access, 'authenticate'>
-  readonly limiter: Limiter
+  readonly authenticator: Authenticator
+  readonly limiter: Pick<Limiter, 'address'>
   readonly allowedOrigins: readonly string[]
   readonly bodyBytesMax: number
   /** Tenant of public routes, which nobody has signed in to. */
@@ -109,9 +109,8 @@ async function identify(request: Request, permission: RoutePermission, deps: Api
     return { principal: null, given: tokenOf(request) }
   }
   const given = tokenOf(request)
-  const principal = given === null ? null : await deps.access.authenticate(given.token)
+  const principal = await deps.authenticator.identify(given?.token ?? null, address)
   if (principal === null) {
-    await deps.limiter.address(address)
     throw new ProblemError(
       401,
       'unauthenticated',
@@ -121,7 +120,6 @@ async function identify(request: Request, permission: RoutePermission, deps: Api
       { headers: { 'www-authenticate': 'Bearer realm="driftline"' } },
     )
   }
-  await deps.limiter.session(given!.token)
   if (permission !== 'signed-in' && !principal.permissions.has(permission)) {
     throw new ProblemError(
       403,

@@ -12,6 +12,8 @@ export interface RateLimits {
 export interface Limiter {
   session(key: string): Promise<void>
   address(address: string): Promise<void>
+  /** Gives one request back to an address. */
+  refund(address: string): Promise<void>
 }
 
 const WINDOW_S = 10
@@ -23,6 +25,9 @@ export function createLimiter(limits: RateLimits): Limiter {
   return {
     session: (key) => spend(sessions, key),
     address: (address) => spend(addresses, address),
+    async refund(address) {
+      await addresses.reward(address)
+    },
   }
 }
 

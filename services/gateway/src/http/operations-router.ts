@@ -1,13 +1,12 @@
-import type { Access } from '@driftline/platform/access/access'
 import type { Clock } from '@driftline/platform/clock'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import type { HealthCheck } from '@driftline/platform/ops-server'
 import { readiness } from '@driftline/platform/ops-server'
 import express, { type Request, type Router } from 'express'
 import type { Estate } from '../estate/estate.ts'
+import type { Authenticator } from './authenticator.ts'
 import { tokenOf } from './credentials.ts'
-import type { Limiter } from './limits.ts'
-import { isLoopback } from './origin.ts'
+import { isLoopback, isLoopbackHost } from './origin.ts'
 import { ProblemError } from './problems.ts'
 import { renderCollected } from './prometheus.ts'
 
@@ -15,8 +14,7 @@ export interface OperationsRouterDeps {
   readonly checks: readonly HealthCheck[]
   readonly metrics: SelfMetrics
   readonly estate: Estate
-  readonly access: Pick<Access, 'authenticate'>
-  readonly limiter: Limiter
+  readonly authenticator: Authenticator
   readonly clock: Clock
   readonly defaultTenant: string
 }
@@ -50,22 +48,22 @@ export function createOperationsRouter(deps: OperationsRouterDeps): Router {
 
 /**
  * Whose collected metrics the request may see: those of its key, or of the default tenant when it comes from this
- * machine itself. A proxy on this machine forwards for others, so forwarded requests always need a key.
+ * machine itself. A proxy on this machine forwards for others, so forwarded requests always need a key; and so do those
+ * for another name, with which a page elsewhere had a browser on this machine ask.
  */
 async function tenantAsking(request: Request, deps: OperationsRouterDeps): Promise<string> {
   const given = tokenOf(request)
   if (given === null) {
     const forwarded = 'x-forwarded-for' in request.headers || 'forwarded' in request.headers
-    if (!forwarded && isLoopback(request.socket.remoteAddress ?? '')) return deps.defaultTenant
+    const here = isLoopback(request.socket.remoteAddress ?? '') && isLoopbackHost(request.headers.host ?? '')
+    if (here && !forwarded) return deps.defaultTenant
   }
-  const principal = given === null ? null : await deps.access.authenticate(given.token)
+  const principal = await deps.authenticator.identify(given?.token ?? null, request.ip ?? '')
   if (principal === null) {
-    await deps.limiter.address(request.ip ?? '')
     throw new ProblemError(401, 'unauthenticated', 'Send an API key as Authorization: Bearer', {
       headers: { 'www-authenticate': 'Bearer realm="driftline"' },
     })
   }
-  await deps.limiter.session(given!.token)
   if (!principal.permissions.has('estate:read'))
     throw new ProblemError(403, 'forbidden', 'This key may not read metrics')
   return principal.tenant

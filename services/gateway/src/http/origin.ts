@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 
 /**
  * Whether a browser's request comes from a page of ours: its Origin is the host that it asks, or one that the
@@ -17,6 +18,12 @@ export function isOwnOrigin(request: IncomingMessage, allowed: readonly string[]
   } catch {
     return false
   }
+}
+
+/** Whether a Host header names this machine by a name that no name server can give to somebody else. */
+export function isLoopbackHost(header: string): boolean {
+  const host = header.replace(/:\d+$/, '').toLowerCase()
+  return host === 'localhost' || host === '[::1]' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
 export function isLoopback(address: string): boolean {

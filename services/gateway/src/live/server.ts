@@ -6,13 +6,20 @@ import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Authenticator } from '../http/authenticator.ts'
 import { tokenOf } from '../http/credentials.ts'
 import { isOwnOrigin } from '../http/origin.ts'
+import { ProblemError } from '../http/problems.ts'
 import { CLOSE_REFUSED, type Connection, type ConnectionLimits, createConnection, parseRequest } from './connection.ts'
 import type { LiveHub } from './hub.ts'
+import { createStrangers } from './strangers.ts'
 
 export interface LiveLimits extends ConnectionLimits {
+  /** Of those who are signed in. */
   readonly clientsMax: number
+  /** Sockets whose token is still awaited, of one address and in all; they take no place of a client. */
+  readonly strangersPerAddressMax: number
+  readonly strangersMax: number
   readonly messageBytesMax: number
   /** How long a client without cookie or header may take to send its token. */
   readonly authenticationMs: number
@@ -24,6 +31,7 @@ export interface LiveServer {
   /** Takes over upgrade requests for `/api/v1/live`. */
   attach(server: Server): void
   stop(): void
+  /** Those who are signed in. */
   clients(): number
   dropped(): number
 }
@@ -31,6 +39,8 @@ export interface LiveServer {
 export interface LiveServerDeps {
   readonly hub: LiveHub
   readonly access: Pick<Access, 'authenticate'>
+  readonly authenticator: Authenticator
+  addressOf(request: IncomingMessage): string
   readonly allowedOrigins: readonly string[]
   readonly limits: LiveLimits
   readonly clock: Clock
@@ -48,8 +58,11 @@ interface Client {
 }
 
 export function createLiveServer(deps: LiveServerDeps): LiveServer {
-  const { limits, metrics, access } = deps
+  const { limits, metrics, access, authenticator } = deps
   const clients = new Set<Client>()
+  /** Of strangers, to end them when the server stops. */
+  const waiting = new Set<WebSocket>()
+  const strangers = createStrangers({ perAddress: limits.strangersPerAddressMax, total: limits.strangersMax })
   const open = metrics.gauge('driftline_live_clients', 'WebSocket clients')
   const droppedTotal = metrics.counter('driftline_live_clients_dropped_total', 'WebSocket clients dropped as too slow')
   const wss = new WebSocketServer({
@@ -63,6 +76,8 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
   let timer: NodeJS.Timeout | undefined
 
   const admit = (client: Client, socket: Duplex, principal: Principal, token: string): void => {
+    clients.add(client)
+    open.set(clients.size)
     client.token = token
     client.connection = createConnection(client.ws, socket, principal, {
       hub: deps.hub,
@@ -76,36 +91,38 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
   }
 
   /** A message before the connection is signed in can only be the one that brings the token. */
-  const signIn = async (client: Client, socket: Duplex, text: string): Promise<void> => {
+  const signIn = async (client: Client, socket: Duplex, text: string, address: string): Promise<void> => {
     const token = parseRequest(text)?.token
-    const principal = token === undefined ? null : await access.authenticate(token)
+    const principal = await authenticator.identify(token ?? null, address)
     if (token === undefined || principal === null || !principal.permissions.has('estate:read')) {
-      client.ws.close(CLOSE_REFUSED, 'not signed in')
-      return
+      turnAway(client.ws, CLOSE_REFUSED, 'not signed in')
+    } else if (clients.size >= limits.clientsMax) {
+      turnAway(client.ws, CLOSE_TRY_LATER, 'no place for another client')
+    } else if (client.ws.readyState === client.ws.OPEN) {
+      admit(client, socket, principal, token)
+      client.connection?.receive(text)
     }
-    admit(client, socket, principal, token)
-    client.connection?.receive(text)
   }
 
-  const accept = (ws: WebSocket, socket: Duplex, signedIn: { principal: Principal; token: string } | null): void => {
-    const client: Client = { ws, token: null, connection: null, answered: true }
-    clients.add(client)
-    open.set(clients.size)
+  /** Answers what a socket says from its opening on: the client is one, or becomes one by its first message. */
+  const listenTo = (client: Client, socket: Duplex, address: string, onSignedIn: () => void): void => {
+    const { ws } = client
     let signingIn = false
-    const deadline = setTimeout(() => {
-      if (client.connection === null) ws.close(CLOSE_REFUSED, 'not signed in')
-    }, limits.authenticationMs)
-    if (signedIn) admit(client, socket, signedIn.principal, signedIn.token)
     ws.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) ws.close(CLOSE_REFUSED, 'text only')
+      if (isBinary) turnAway(ws, CLOSE_REFUSED, 'text only')
       else if (client.connection) client.connection.receive(data.toString('utf8'))
-      else if (signingIn) ws.close(CLOSE_REFUSED, 'not signed in yet')
+      else if (signingIn) turnAway(ws, CLOSE_REFUSED, 'not signed in yet')
       else {
         signingIn = true
-        signIn(client, socket, data.toString('utf8')).catch((error: unknown) => {
-          deps.logger.warn({ error }, 'could not check a token of the live channel')
-          ws.close(1011, 'try again')
-        })
+        signIn(client, socket, data.toString('utf8'), address)
+          .then(() => {
+            if (client.connection) onSignedIn()
+          })
+          .catch((error: unknown) => {
+            if (error instanceof ProblemError) return turnAway(ws, CLOSE_REFUSED, 'too many attempts')
+            deps.logger.warn({ error }, 'could not check a token of the live channel')
+            turnAway(ws, 1011, 'try again')
+          })
       }
     })
     ws.on('pong', () => {
@@ -113,24 +130,54 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
     })
     ws.on('error', () => ws.terminate())
     ws.on('close', () => {
-      clearTimeout(deadline)
       client.connection?.close()
       clients.delete(client)
       open.set(clients.size)
     })
   }
 
+  const newClient = (ws: WebSocket): Client => ({ ws, token: null, connection: null, answered: true })
+
+  /** A socket that came without a token: it holds a place of a stranger until it signs in or is gone. */
+  const acceptStranger = (ws: WebSocket, socket: Duplex, address: string, leave: () => void): void => {
+    // Not closed but ended: who does not sign in need not answer a closing frame either.
+    const deadline = setTimeout(() => ws.terminate(), limits.authenticationMs)
+    waiting.add(ws)
+    const settled = (): void => {
+      clearTimeout(deadline)
+      waiting.delete(ws)
+      leave()
+    }
+    ws.once('close', settled)
+    listenTo(newClient(ws), socket, address, settled)
+  }
+
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     if (request.url?.split('?', 1)[0] !== LIVE_PATH) return refuseUpgrade(socket, 404)
     if (!isOwnOrigin(request, deps.allowedOrigins)) return refuseUpgrade(socket, 403)
-    if (clients.size >= limits.clientsMax) return refuseUpgrade(socket, 503)
+    const address = deps.addressOf(request)
     const token = tokenOf(request)?.token
-    const principal = token === undefined ? null : await access.authenticate(token)
-    if (token !== undefined && principal === null) return refuseUpgrade(socket, 401)
-    if (principal && !principal.permissions.has('estate:read')) return refuseUpgrade(socket, 403)
+    // Every upgrade is paid for: by its token where that is known to be valid, else by the address.
+    const principal = await authenticator.identify(token ?? null, address)
+    if (token === undefined) return upgradeStranger(request, socket, head, address)
+    if (principal === null) return refuseUpgrade(socket, 401)
+    if (!principal.permissions.has('estate:read')) return refuseUpgrade(socket, 403)
+    if (clients.size >= limits.clientsMax) return refuseUpgrade(socket, 503)
     wss.handleUpgrade(request, socket, head, (ws) => {
-      accept(ws, socket, principal && token !== undefined ? { principal, token } : null)
+      const client = newClient(ws)
+      admit(client, socket, principal, token)
+      listenTo(client, socket, address, () => {})
     })
+  }
+
+  const upgradeStranger = (request: IncomingMessage, socket: Duplex, head: Buffer, address: string): void => {
+    const leave = strangers.enter(address)
+    if (leave === null) {
+      refuseUpgrade(socket, 429)
+      return
+    }
+    socket.once('close', leave)
+    wss.handleUpgrade(request, socket, head, (ws) => acceptStranger(ws, socket, address, leave))
   }
 
   /** Sessions end and keys are revoked while connections last: each is asked about again. */
@@ -157,6 +204,7 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
       server.on('upgrade', (request, socket, head) => {
         socket.on('error', () => socket.destroy())
         upgrade(request, socket, head).catch((error: unknown) => {
+          if (error instanceof ProblemError) return refuseUpgrade(socket, error.status)
           deps.logger.warn({ error }, 'could not open a live connection')
           refuseUpgrade(socket, 503)
         })
@@ -166,6 +214,7 @@ export function createLiveServer(deps: LiveServerDeps): LiveServer {
     },
     stop() {
       clearInterval(timer)
+      for (const ws of waiting) ws.terminate()
       for (const client of clients) {
         client.ws.close(1001, 'the server stops')
         setTimeout(() => client.ws.terminate(), 200).unref()
@@ -180,9 +229,23 @@ const REASONS: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  429: 'Too Many Requests',
   503: 'Service Unavailable',
 }
 
+/** Try again later. */
+const CLOSE_TRY_LATER = 1013
+/** How long who is turned away may take over its closing frame. */
+const CLOSE_GRACE_MS = 1000
+
+function turnAway(ws: WebSocket, code: number, reason: string): void {
+  ws.close(code, reason)
+  const end = setTimeout(() => ws.terminate(), CLOSE_GRACE_MS)
+  ws.once('close', () => clearTimeout(end))
+}
+
 function refuseUpgrade(socket: Duplex, status: number): void {
+  // The peer need not close its half: an answer that is out ends the socket.
+  socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
