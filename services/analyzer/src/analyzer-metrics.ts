@@ -13,6 +13,10 @@ export function createAnalyzerMetrics(metrics: SelfMetrics) {
   const dropped = metrics.counter('driftline_analyzer_dropped_total', 'What found no room, by the bound that it met', [
     'bound',
   ])
+  const forgotten = metrics.counter(
+    'driftline_analyzer_forgotten_series_total',
+    'Series that had no sample for an hour, forgotten to make room',
+  )
   const buckets = metrics.counter('driftline_analyzer_buckets_total', 'Buckets closed with data')
   return {
     records: metrics.counter('driftline_analyzer_records_total', 'Records read, by what became of them', ['verdict']),
@@ -20,6 +24,11 @@ export function createAnalyzerMetrics(metrics: SelfMetrics) {
     gaps: metrics.counter('driftline_analyzer_gaps_total', 'Times that input was gone before it was read'),
     checkpointBytes: metrics.gauge('driftline_analyzer_checkpoint_bytes', 'Size of the last checkpoint', ['partition']),
     checkpointFailures: metrics.counter('driftline_analyzer_checkpoint_failures_total', 'Checkpoints not stored'),
+    checkpointsSetAside: metrics.counter(
+      'driftline_analyzer_checkpoints_set_aside_total',
+      'Checkpoints that were damaged or of another version',
+      ['reason'],
+    ),
     closeSeconds: metrics.histogram(
       'driftline_analyzer_close_seconds',
       'From the end of a bucket, by its host, to the publishing of its KPIs, by this machine',
@@ -29,6 +38,7 @@ export function createAnalyzerMetrics(metrics: SelfMetrics) {
       buckets.inc(outcome.closed.length)
       lateSamples.inc(outcome.lateSamples)
       lateFrames.inc(outcome.lateFrames)
+      forgotten.inc(outcome.forgottenSeries)
       for (const [bound, count] of Object.entries(outcome.dropped)) if (count > 0) dropped.inc({ bound }, count)
     },
   }

@@ -62,7 +62,7 @@ function suite(makeBus: () => Bus, makeStore: () => { store: CheckpointStore; cl
 
   const analyzerOver = (store: CheckpointStore) =>
     createAnalyzer(
-      { dataDir: '', instance: 'test', checkpointMs: 0, joinAgainAfterMs: 500, step: defaultStepConfig },
+      { dataDir: '', checkpointMs: 0, joinAgainAfterMs: 500, step: defaultStepConfig },
       { bus, checkpoints: store, logger, metrics: createSelfMetrics(), clock },
     )
   const publish = async (from: number, to: number): Promise<void> => {

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
 import { durationMs } from '@driftline/platform/units'
 import { z } from 'zod'
@@ -27,7 +26,7 @@ export interface StepConfig {
   readonly hostsMax: number
   /** Per host, the host itself among them. */
   readonly groupsMax: number
-  /** Of one partition; series that feed no KPI are not counted. */
+  /** Of one partition; series that feed no KPI are not counted, and have a bound of their own. */
   readonly seriesMax: number
   /** Open buckets of one host; the oldest is closed to make room. */
   readonly bucketsMax: number
@@ -37,7 +36,6 @@ export interface StepConfig {
 
 export interface AnalyzerConfig {
   readonly dataDir: string
-  readonly instance: string
   readonly checkpointMs: number
   /** How soon it joins its group again when another instance has a partition that the bus gives to this one; 15 s. */
   readonly joinAgainAfterMs?: number
@@ -58,10 +56,8 @@ export const defaultStepConfig: StepConfig = {
 /** Errors: `config_invalid`. */
 export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
   const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax } = readSettings(source, analyzerSettings)
-  const instance = `analyzer@${hostname()}`
   return Object.freeze({
     dataDir,
-    instance,
     checkpointMs,
     step: { ...defaultStepConfig, silenceMs, hostsMax, groupsMax },
   })

@@ -105,7 +105,7 @@ async function undisturbed(seconds: number): Promise<Map<string, string>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'driftline-handover-'))
   const bus = createEmbeddedBus({ dataDir, topics }, deps)
   const analyzer = createAnalyzer(
-    { dataDir, instance: 'alone', checkpointMs: 60_000, step: handoverStep },
+    { dataDir, checkpointMs: 60_000, step: handoverStep },
     { ...deps, bus, checkpoints: createFileCheckpoints({ dataDir }) },
   )
   await bus.start()

@@ -1,3 +1,4 @@
+import { serialize } from 'node:v8'
 import type { BusRecord, RecordBatch } from '@driftline/platform/bus/bus'
 import { createFaultyBus, type Fate, fates } from '@driftline/platform/bus/faulty-bus'
 import { createRepeatFilter } from '@driftline/platform/bus/repeat-filter'
@@ -8,8 +9,10 @@ import { partitionOf } from '@driftline/proto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createAnalyzerMetrics } from './analyzer-metrics.ts'
+import { decodeMoment, encodeMoment } from './checkpoint-codec.ts'
 import type { CheckpointStore } from './checkpoints.ts'
 import { defaultStepConfig } from './config.ts'
+import { createPartitionState } from './model/state.ts'
 import { openPartitionRunner } from './partition-runner.ts'
 import { hostRecords } from './testing/host-records.ts'
 
@@ -20,8 +23,8 @@ const SECONDS = 12
 const hosts = ['web-1', 'web-2']
 
 /** One owner after the other, in memory. */
-function createMemoryCheckpoints(): Pick<CheckpointStore, 'take'> {
-  let bytes: Uint8Array | null = null
+function createMemoryCheckpoints(stored: Uint8Array | null = null): Pick<CheckpointStore, 'take'> {
+  let bytes = stored
   let owner = 0
   return {
     async take() {
@@ -46,14 +49,15 @@ for (let second = 0; second < SECONDS; second++) {
   }
 }
 
-function createWorld(drawn: readonly Fate[], checkpointMs: number) {
-  const config = { dataDir: '', instance: 'test', checkpointMs, step }
+function createWorld(drawn: readonly Fate[], checkpointMs: number, checkpoint: Uint8Array | null = null) {
+  const config = { dataDir: '', checkpointMs, step }
   const left = [...drawn]
   const { bus, stored } = createFaultyBus(1, () => left.shift() ?? 'stored')
-  const metrics = createAnalyzerMetrics(createSelfMetrics())
-  const checkpoints = createMemoryCheckpoints() as CheckpointStore
+  const self = createSelfMetrics()
+  const metrics = createAnalyzerMetrics(self)
+  const checkpoints = createMemoryCheckpoints(checkpoint) as CheckpointStore
   const deps = { bus, group: 'analyzer', checkpoints, logger: createLogger('fatal'), metrics, clock: systemClock }
-  return { stored, open: () => openPartitionRunner(config, deps, 0) }
+  return { stored, self, open: () => openPartitionRunner(config, deps, 0) }
 }
 type Runner = Awaited<ReturnType<ReturnType<typeof createWorld>['open']>>
 
@@ -128,3 +132,26 @@ test('property: failing publishes and owners that come and go leave the KPIs as 
     { numRuns: 40 },
   )
 }, 60_000)
+
+const moment = encodeMoment({ positions: new Map([['samples', 3]]), repeats: [], state: createPartitionState() })
+const changed = (at: number): Uint8Array => moment.map((byte, each) => (each === at ? byte ^ 1 : byte))
+
+test('a whole checkpoint is read as it was', () => {
+  expect(decodeMoment(moment)).toMatchObject({ kind: 'whole', moment: { positions: new Map([['samples', 3]]) } })
+})
+
+test.each([
+  ['a changed byte', changed(40), 'damaged'],
+  ['a changed last byte', changed(moment.length - 1), 'damaged'],
+  ['its first half', moment.slice(0, moment.length / 2), 'damaged'],
+  ['nothing', new Uint8Array(), 'damaged'],
+  ['that of another version', serialize({ version: 1 }), 'other_version'],
+])('a checkpoint that is %s is set aside, and the work goes on', async (_, bytes, reason) => {
+  const { stored, self, open } = createWorld([], 0, bytes)
+  const runner = await open()
+  for (const record of input) await handle(runner, record)
+  expect(kpisOf(stored)).toEqual(undisturbed)
+  expect(await self.registry.metrics()).toContain(
+    `driftline_analyzer_checkpoints_set_aside_total{reason="${reason}"} 1`,
+  )
+})

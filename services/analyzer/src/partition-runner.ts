@@ -4,7 +4,7 @@ import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
 import { topics } from '@driftline/proto'
 import type { AnalyzerMetrics } from './analyzer-metrics.ts'
-import { decodeMoment, encodeMoment } from './checkpoint-codec.ts'
+import { decodeMoment, encodeMoment, type PartitionMoment } from './checkpoint-codec.ts'
 import type { CheckpointStore, Holding } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
 import { decodeRecord } from './decode.ts'
@@ -68,10 +68,7 @@ export async function openPartitionRunner(
   number: number,
 ): Promise<PartitionRunner> {
   const holding = await deps.checkpoints.take(number)
-  const moment = holding.bytes === null ? null : decodeMoment(holding.bytes)
-  if (holding.bytes !== null && moment === null) {
-    deps.logger.warn({ partition: number }, 'the checkpoint is of another version; starting without its state')
-  }
+  const moment = momentOf(holding, deps, number)
   const repeats = createRepeatFilter({ maxSources: REPEAT_SOURCES_MAX })
   repeats.restore(moment?.repeats ?? [])
   const positions = moment?.positions ?? new Map<string, number>()
@@ -107,6 +104,17 @@ export async function openPartitionRunner(
       await checkpoint(runner)
     },
   }
+}
+
+/** What cannot be used is set aside: to fail on it would be to fail for ever. The next checkpoint takes its place. */
+function momentOf({ bytes }: Holding, deps: PartitionRunnerDeps, partition: number): PartitionMoment | null {
+  if (bytes === null) return null
+  const decoded = decodeMoment(bytes)
+  if (decoded.kind === 'whole') return decoded.moment
+  deps.metrics.checkpointsSetAside.inc({ reason: decoded.kind })
+  const fields = { partition, reason: decoded.kind, bytes: bytes.length }
+  deps.logger.error(fields, 'a checkpoint cannot be used; going on from the committed offsets without its state')
+  return null
 }
 
 /** Asked, not waited for: a topic that gives nothing for a while may have nothing, or be slow to come. */

@@ -2,6 +2,7 @@ import { EndKind } from '@driftline/proto'
 import { describe, expect, test } from 'vitest'
 import { defaultStepConfig } from './config.ts'
 import type { KpiRows } from './model/close.ts'
+import { columnOf } from './model/columns.ts'
 import { createPartitionState } from './model/state.ts'
 import { type AnalyzerEvent, type Outcome, openPartition, step } from './step.ts'
 import { hostEvents, START_MS, tick } from './testing/events.ts'
@@ -305,6 +306,46 @@ describe('bounds', () => {
   ] as const)('%s beyond the bound are counted', (bound, changes, events) => {
     const { outcomes } = run(events, { ...defaultStepConfig, ...changes })
     expect(total(outcomes, ({ dropped }) => dropped[bound])).toBeGreaterThan(0)
+  })
+
+  test('series that feed no KPI take no room from those that do', () => {
+    const { series, ...rest } = web.define(['a']) as Extract<AnalyzerEvent, { kind: 'series' }>
+    const feeding = series.filter((each) => columnOf(each) !== -1)
+    const idle = feeding.map((each) => ({ ...each, id: each.id + 1n, attributes: '{"a":"b"}' }))
+    const config = { ...defaultStepConfig, seriesMax: feeding.length }
+    const { outcomes } = run(
+      [
+        { ...rest, series: idle },
+        { ...rest, series: feeding },
+      ],
+      config,
+    )
+    expect(total(outcomes, ({ dropped }) => dropped.series)).toBe(0)
+  })
+
+  test('series without a sample for an hour make room, others do not, and KPIs go on', () => {
+    const size = run([web.define([])]).partition.index.feeding
+    const perGroup = run([web.define(['a'])]).partition.index.feeding - size
+    const config = { ...defaultStepConfig, seriesMax: size + 2 * perGroup }
+    const { outcomes, partition, rows } = run(
+      [
+        tick(0),
+        web.define(['a', 'b']),
+        web.samples(1000, { 'host.cpu': 0.5, 'a.cpu': 1, 'b.cpu': 1 }),
+        web.define(['c']),
+        web.samples(3_700_000, { 'host.cpu': 0.5, 'b.cpu': 1 }),
+        web.define(['c']),
+        web.samples(3_700_500, { 'b.cpu': 1, 'c.cpu': 2 }),
+        web.samples(3_702_000, { 'host.cpu': 0.5, 'b.cpu': 1 }),
+      ],
+      config,
+    )
+    expect(outcomes.map(({ dropped }) => dropped.series > 0)).toEqual(outcomes.map((_, at) => at === 3))
+    expect(total(outcomes, ({ forgottenSeries }) => forgottenSeries)).toBeGreaterThan(perGroup)
+    expect(partition.index.feeding).toBeLessThanOrEqual(config.seriesMax)
+    expect(rows.get('3700 os:web-1:c')).toMatchObject({ cpuCores: 2 })
+    expect(rows.get('3700 os:web-1:b')).toMatchObject({ cpuCores: 1 })
+    expect(partition.state.series.names).not.toContain('os:web-1:a')
   })
 
   test('a host that has been silent for an hour makes room', () => {

@@ -44,6 +44,8 @@ export interface Outcome {
   /** Samples, and frames, whose bucket had closed. */
   lateSamples: number
   lateFrames: number
+  /** Series that had no sample for long, forgotten to make room for others. */
+  forgottenSeries: number
   /** What found no room, by the bound that it met. */
   readonly dropped: { hosts: number; groups: number; series: number; waiting: number; buckets: number }
 }
@@ -69,8 +71,10 @@ export function step(config: StepConfig, partition: Partition, event: AnalyzerEv
     closed: [],
     lateSamples: 0,
     lateFrames: 0,
+    forgottenSeries: 0,
     dropped: { hosts: 0, groups: 0, series: 0, waiting: 0, buckets: 0 },
   }
+  if (event.kind !== 'series') tellTime(partition, event.kind === 'tick' ? event.storedAtMs : event.origin.storedAtMs)
   if (event.kind === 'series') applySeries(config, partition, event.series, event.hostKey, outcome)
   else if (event.kind === 'tick') {
     for (const host of partition.state.hosts.values()) advance(config, host, event.storedAtMs, outcome)
@@ -87,6 +91,10 @@ export function step(config: StepConfig, partition: Partition, event: AnalyzerEv
     }
   }
   return outcome
+}
+
+function tellTime({ state }: Partition, storedAtMs: number): void {
+  state.series.nowS = Math.max(state.series.nowS, Math.floor(storedAtMs / 1000))
 }
 
 function hostOf(config: StepConfig, { state, index }: Partition, origin: Origin): HostState | null {
@@ -117,7 +125,11 @@ function applySeries(
   outcome: Outcome,
 ): void {
   const { waiting } = partition.state
-  for (const each of series) if (!defineSeries(partition.index, each, hostKey)) outcome.dropped.series += 1
+  for (const each of series) {
+    const { isKnown, forgotten } = defineSeries(partition.index, each, hostKey)
+    outcome.forgottenSeries += forgotten
+    if (!isKnown) outcome.dropped.series += 1
+  }
   if (waiting.samples.length === 0) return
   const still = waiting.samples.splice(0).filter((sample) => {
     const at = partition.index.table.get(sample.low, sample.high)
@@ -165,6 +177,7 @@ function applySample(
   outcome: Outcome,
 ): void {
   const { state } = partition.index
+  state.usedAtS[at] = state.nowS
   const columnIndex = state.column[at]!
   // A series feeds its own host only, whoever sends it.
   if (columnIndex === -1 || !belongsTo(partition.index, at, host.key) || !Number.isFinite(value)) return

@@ -18,7 +18,11 @@ export interface SeriesState {
   /** Routing key of the host, and process id, as indexes into `names`; -1 for series that feed no KPI. */
   host: Int32Array
   process: Int32Array
-  readonly names: string[]
+  /** When a series was last defined or had a sample: seconds of `nowS`; 0 before there was a time. */
+  usedAtS: Uint32Array
+  /** The latest time at which the bus stored an input, seconds since the epoch. */
+  nowS: number
+  names: string[]
 }
 
 /** Samples whose series is not yet defined: definitions come on another topic and may come a moment later. */
@@ -122,6 +126,8 @@ export function createPartitionState(): PartitionState {
       slot: new Int32Array(INITIAL_SERIES),
       host: new Int32Array(INITIAL_SERIES),
       process: new Int32Array(INITIAL_SERIES),
+      usedAtS: new Uint32Array(INITIAL_SERIES),
+      nowS: 0,
       names: [],
     },
     waiting: { samples: [] },

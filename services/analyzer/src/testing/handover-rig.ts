@@ -25,7 +25,7 @@ async function run({ kafkaUrl, topicPrefix, postgresUrl }: HandoverRigArguments)
   const bus = createKafkaBus({ brokers: [kafkaUrl], clientId: 'analyzer-handover', topics, topicPrefix }, deps)
   const metadata = createPostgresMetadata({ url: postgresUrl }, deps)
   const analyzer = createAnalyzer(
-    { dataDir: '', instance: `handover/${process.pid}`, checkpointMs: 300, step: handoverStep },
+    { dataDir: '', checkpointMs: 300, step: handoverStep },
     { ...deps, bus, checkpoints: createMetadataCheckpoints({ metadata, clock: systemClock }) },
   )
   const stopAll = await startAll([bus, metadata, analyzer], logger)
