@@ -37,7 +37,8 @@ export function createOperationsRouter(deps: OperationsRouterDeps): Router {
     tenantAsking(request, deps)
       .then(async (tenant) => {
         const own = await deps.metrics.registry.metrics()
-        const collected = renderCollected(deps.estate.tenant(tenant), deps.clock.nowMs())
+        const ownNames = new Set(deps.metrics.registry.getMetricsAsArray().map(({ name }) => name))
+        const collected = renderCollected(deps.estate.tenant(tenant), deps.clock.nowMs(), ownNames)
         response.set('content-type', deps.metrics.registry.contentType).set('cache-control', 'no-store')
         response.send(own + collected)
       })

@@ -5,6 +5,111 @@ import { prometheusName, renderCollected } from './prometheus.ts'
 
 const LIMITS = { processes: 10, hosts: 10, series: 10, sources: 10, recent: { durationMs: 1000, bytes: 1000 } }
 
+interface Parsed {
+  readonly types: Map<string, string>
+  /** Values by name and labels as written. */
+  readonly values: Map<string, number>
+  readonly labels: Map<string, string>[]
+}
+
+/** Reads the text format of Prometheus and refuses whatever Prometheus would: a strict reader for these tests. */
+function parseStrictly(text: string): Parsed {
+  const parsed: Parsed = { types: new Map(), values: new Map(), labels: [] }
+  let family = ''
+  for (const line of text.split('\n').slice(0, -1)) {
+    const type = /^# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge)$/.exec(line)
+    if (type) {
+      family = type[1]!
+      if (parsed.types.has(family)) throw new Error(`${family} has two types`)
+      parsed.types.set(family, type[2]!)
+      continue
+    }
+    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)\{(.*)\} (\S+)$/.exec(line)
+    if (sample?.[1] !== family) throw new Error(`no sample of ${family}: ${line}`)
+    const labels = parseLabels(sample[2]!)
+    const key = JSON.stringify([family, [...labels].sort()])
+    if (parsed.values.has(key)) throw new Error(`twice: ${line}`)
+    parsed.values.set(key, Number(sample[3]))
+    parsed.labels.push(labels)
+  }
+  return parsed
+}
+
+function parseLabels(text: string): Map<string, string> {
+  const labels = new Map<string, string>()
+  const pair = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,(?=.)|$)/y
+  while (pair.lastIndex < text.length) {
+    const found = pair.exec(text)
+    if (!found) throw new Error(`not labels: ${text}`)
+    const [, name = '', value = ''] = found
+    if (labels.has(name) || name.startsWith('__')) throw new Error(`label ${name}: ${text}`)
+    labels.set(
+      name,
+      value.replaceAll(/\\(.)/g, (_, letter: string) => (letter === 'n' ? '\n' : letter)),
+    )
+  }
+  return labels
+}
+
+function exported(
+  series: readonly { metric?: string; unit?: string; kind?: MetricKind; attributes?: object }[],
+): Parsed {
+  const estate = createTenantEstate('default', LIMITS)
+  for (const [index, each] of series.entries()) {
+    const { metric = 'm', unit = '', kind = MetricKind.GAUGE, attributes = {} } = each
+    const id = BigInt(index + 1)
+    estate.series.define({ id, process: 'host:web-1', metric, unit, kind, attributes: JSON.stringify(attributes) })
+    estate.series.record(id, 100_000, index + 1)
+  }
+  return parseStrictly(renderCollected(estate, 100_000, new Set(['driftline_taken'])))
+}
+
+describe('what Prometheus would refuse', () => {
+  it('is not written: labels that begin with a digit, are reserved, are ours, or come twice', () => {
+    const attributes = { '0a': '1', host: 'h', process: 'p', 'k.v': '2', k_v: '3', __name__: 'n', '': 'e', é: 'é' }
+    const [labels] = exported([{ attributes }]).labels
+    expect(Object.fromEntries(labels ?? [])).toEqual({
+      host: 'web-1',
+      process: 'host:web-1',
+      _0a: '1',
+      attribute_host: 'h',
+      attribute_process: 'p',
+      k_v: '2',
+      k_v_2: '3',
+      _name__: 'n',
+      attribute_: 'e',
+      attribute__: 'é',
+    })
+  })
+
+  it('is not written: values that end their line or their quotes', () => {
+    const value = 'a"b\\c\nd\\ne}'
+    expect(exported([{ attributes: { k: value } }]).labels[0]?.get('k')).toBe(value)
+  })
+
+  it('is not written: one name for two metrics, or for one of the gateway', () => {
+    const { types, values } = exported([
+      { metric: 'a.b' },
+      { metric: 'a_b' },
+      { metric: 'a.b', kind: MetricKind.CUMULATIVE },
+      { metric: 'driftline.taken' },
+      { metric: 'a.b', attributes: { x: '1' } },
+    ])
+    expect(Object.fromEntries(types)).toEqual({
+      a_b: 'gauge',
+      a_b_2: 'gauge',
+      a_b_3: 'counter',
+      driftline_taken_2: 'gauge',
+    })
+    expect(values.size).toBe(5)
+  })
+
+  it('is not written: one series twice', () => {
+    const { values } = exported([{ attributes: { 'a.b': '1' } }, { attributes: { a_b: '1' } }])
+    expect([...values.values()]).toEqual([2])
+  })
+})
+
 describe('collected metrics in the format of Prometheus', () => {
   it.each([
     ['process.cpu.usage', '{cpu}', 'process_cpu_usage'],

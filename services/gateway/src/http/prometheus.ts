@@ -1,4 +1,4 @@
-import { parseProcessId } from '@driftline/proto'
+import { MetricKind, parseProcessId } from '@driftline/proto'
 import type { SeriesState } from '../estate/series-registry.ts'
 import type { TenantEstate } from '../estate/tenant-estate.ts'
 
@@ -17,22 +17,59 @@ const FRESH_MS = 60_000
 /**
  * The collected metrics of one tenant in Prometheus' text format. Names follow OpenTelemetry's rules for Prometheus
  * (`process.memory.usage` in `By` is `process_memory_usage_bytes`); labels are `host`, `process` and the attributes.
+ * `ownNames` are of the gateway's own metrics, which stand before these in the same answer and may not be met again.
  */
-export function renderCollected(estate: TenantEstate, nowMs: number): string {
-  const families = new Map<string, SeriesState[]>()
+export function renderCollected(
+  estate: TenantEstate,
+  nowMs: number,
+  ownNames: ReadonlySet<string> = new Set(),
+): string {
+  const families = new Map<string, Family>()
   for (const series of estate.series.all()) {
     if (nowMs - series.timeMs > FRESH_MS || !Number.isFinite(series.value)) continue
     const name = prometheusName(series.metric, series.unit)
-    const family = families.get(name)
-    if (family) family.push(series)
-    else families.set(name, [series])
+    const counter = series.kind === MetricKind.CUMULATIVE
+    const family = familyFor(families, name, { metric: series.metric, unit: series.unit, counter }, ownNames)
+    const labels = labelsOf(series)
+    // Attributes that differ in letters which Prometheus has not are one series there: the newest value counts.
+    const same = family.samples.get(labels)
+    if (!same || same.timeMs <= series.timeMs) family.samples.set(labels, series)
   }
   const lines: string[] = []
-  for (const [name, family] of [...families].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    lines.push(`# TYPE ${name} gauge`)
-    for (const series of family) lines.push(`${name}{${labelsOf(series)}} ${series.value}`)
+  for (const [name, { counter, samples }] of [...families].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    lines.push(`# TYPE ${name} ${counter ? 'counter' : 'gauge'}`)
+    for (const [labels, { value }] of samples) lines.push(`${name}{${labels}} ${value}`)
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+interface Meaning {
+  readonly metric: string
+  readonly unit: string
+  readonly counter: boolean
+}
+
+/** All that stands under one name; a family has one type, and one metric of the agents behind it. */
+interface Family extends Meaning {
+  readonly samples: Map<string, SeriesState>
+}
+
+/** Metrics whose names become the same are told apart by a number, as `a.b` and `a_b`: `a_b`, `a_b_2`. */
+function familyFor(families: Map<string, Family>, name: string, meaning: Meaning, taken: ReadonlySet<string>): Family {
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? name : `${name}_${number}`
+    if (taken.has(candidate)) continue
+    const family = families.get(candidate)
+    if (family && !isSame(family, meaning)) continue
+    if (family) return family
+    const added = { ...meaning, samples: new Map<string, SeriesState>() }
+    families.set(candidate, added)
+    return added
+  }
+}
+
+function isSame(a: Meaning, b: Meaning): boolean {
+  return a.metric === b.metric && a.unit === b.unit && a.counter === b.counter
 }
 
 export function prometheusName(metric: string, unit: string): string {
@@ -43,12 +80,26 @@ export function prometheusName(metric: string, unit: string): string {
 
 function labelsOf(series: SeriesState): string {
   const { kind, names } = parseProcessId(series.process)
-  const labels: [string, string][] = [['process', series.process]]
-  if (kind === 'host' || kind === 'os') labels.unshift(['host', names[0] ?? ''])
+  const labels = new Map<string, string>()
+  if (kind === 'host' || kind === 'os') labels.set('host', names[0] ?? '')
+  labels.set('process', series.process)
   for (const [key, value] of Object.entries(JSON.parse(series.attributes) as Record<string, string>)) {
-    labels.push([key.replaceAll(/[^A-Za-z0-9_]/g, '_'), value])
+    labels.set(freeLabel(labels, key), value)
   }
-  return labels.map(([key, value]) => `${key}="${escapeLabel(value)}"`).join(',')
+  return [...labels].map(([key, value]) => `${key}="${escapeLabel(value)}"`).join(',')
+}
+
+/** `host` and `process` are ours always, so that a label means the same for every series. */
+const OWN_LABELS = new Set(['host', 'process'])
+
+/** A label that Prometheus takes: no digit first, no `__` first, which it keeps for itself, and none twice. */
+function freeLabel(taken: ReadonlyMap<string, string>, attribute: string): string {
+  const plain = attribute.replaceAll(/[^A-Za-z0-9_]/g, '_').replace(/^_{2,}/, '_')
+  const label = /^\d/.test(plain) ? `_${plain}` : plain
+  const base = OWN_LABELS.has(label) || /^_?$/.test(label) ? `attribute_${label}` : label
+  let free = base
+  for (let number = 2; taken.has(free); number++) free = `${base}_${number}`
+  return free
 }
 
 function escapeLabel(value: string): string {
