@@ -1,3 +1,5 @@
+import { analyticsSettings } from '@driftline/platform/analytics/analytics-config'
+import { epochLifeFor } from '@driftline/platform/bus/repeat-filter'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
 import { durationMs } from '@driftline/platform/units'
 import { z } from 'zod'
@@ -39,6 +41,8 @@ export interface AnalyzerConfig {
   readonly checkpointMs: number
   /** How soon it joins its group again when another instance has a partition that the bus gives to this one; 15 s. */
   readonly joinAgainAfterMs?: number
+  /** Starts of a source are remembered for so long; the repeat filter's own time unless given. */
+  readonly epochLifeMs?: number
   readonly step: StepConfig
 }
 
@@ -56,8 +60,10 @@ export const defaultStepConfig: StepConfig = {
 /** Errors: `config_invalid`. */
 export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
   const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax } = readSettings(source, analyzerSettings)
+  const { rawRetention } = readSettings(source, { rawRetention: analyticsSettings.rawRetention })
   return Object.freeze({
     dataDir,
+    epochLifeMs: epochLifeFor(rawRetention),
     checkpointMs,
     step: { ...defaultStepConfig, silenceMs, hostsMax, groupsMax },
   })

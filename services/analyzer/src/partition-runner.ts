@@ -69,7 +69,7 @@ export async function openPartitionRunner(
 ): Promise<PartitionRunner> {
   const holding = await deps.checkpoints.take(number)
   const moment = momentOf(holding, deps, number)
-  const repeats = createRepeatFilter({ maxSources: REPEAT_SOURCES_MAX })
+  const repeats = createRepeatFilter({ ...config, maxSources: REPEAT_SOURCES_MAX })
   repeats.restore(moment?.repeats ?? [])
   const positions = moment?.positions ?? new Map<string, number>()
   const runner: Runner = {

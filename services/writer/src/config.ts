@@ -1,3 +1,5 @@
+import { analyticsSettings } from '@driftline/platform/analytics/analytics-config'
+import { epochLifeFor } from '@driftline/platform/bus/repeat-filter'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
 import { durationMs } from '@driftline/platform/units'
 
@@ -31,6 +33,8 @@ export interface WriterConfig {
   readonly recordsMax: number
   /** Sources per partition whose sequences are remembered. */
   readonly sourcesMax: number
+  /** Starts of a source are remembered for so long; the repeat filter's own time unless given. */
+  readonly epochLifeMs?: number
   /** A partition without records for this long stores that nothing is pending. */
   readonly settleAfterMs: number
 }
@@ -38,12 +42,14 @@ export interface WriterConfig {
 /** Errors: `config_invalid`. */
 export function readWriterConfig(source: SettingsSource): WriterConfig {
   const settings = readSettings(source, writerSettings)
+  const { rawRetention } = readSettings(source, { rawRetention: analyticsSettings.rawRetention })
   return Object.freeze({
     ...settings,
     quietBytes: 256 * 1024,
     bodyBytesMax: 4 * MIB,
     recordsMax: 5000,
     sourcesMax: 10_000,
+    epochLifeMs: epochLifeFor(rawRetention),
     settleAfterMs: 5000,
   })
 }

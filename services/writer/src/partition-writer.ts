@@ -28,6 +28,7 @@ export interface PartitionWriterConfig {
   readonly bodyBytesMax: number
   /** Sources remembered for telling repeats. */
   readonly sourcesMax: number
+  readonly epochLifeMs?: number
 }
 
 /** Writes the records of one partition. Calls must come one after the other. */
@@ -67,7 +68,7 @@ export function createPartitionWriter(config: PartitionWriterConfig, deps: Parti
   async function load(batch: RecordBatch): Promise<State> {
     const stored = await positions.load(topic, partition)
     const position = stored?.position ?? freshPosition(batch.records[0]!.offset)
-    const filter = createRepeatFilter({ maxSources: config.sourcesMax })
+    const filter = createRepeatFilter({ ...config, maxSources: config.sourcesMax })
     filter.restore(position.sources.map((source) => ({ ...source, topic, partition })))
     return { position, version: stored?.version ?? null, filter, unsettled: position.intent !== null }
   }

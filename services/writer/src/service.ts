@@ -44,8 +44,7 @@ export function createWriter(config: WriterConfig, deps: WriterDeps): Component 
     if (known !== undefined) return known
     const stream = streams.find((each) => each.topic.name === topic)
     if (stream === undefined) throw new Error(`the writer reads no topic ${topic}`)
-    const { bodyBytesMax, sourcesMax } = config
-    const writer = createPartitionWriter({ stream, partition, bodyBytesMax, sourcesMax }, { ...deps, metrics, logger })
+    const writer = createPartitionWriter({ ...config, stream, partition }, { ...deps, metrics, logger })
     const lane: Lane = { writer, settleTimer: undefined, busy: Promise.resolve() }
     lanes.set(key, lane)
     return lane

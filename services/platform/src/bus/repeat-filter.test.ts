@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { headersOf } from './bus-test-kit.ts'
-import { createRepeatFilter, type SequencedRecord } from './repeat-filter.ts'
+import { createRepeatFilter, epochLifeFor, type SequencedRecord } from './repeat-filter.ts'
 
 const record = (
   sequence: number | string,
@@ -107,5 +107,17 @@ describe('the repeat filter', () => {
     filter.forget(of.topic, 1)
     expect(filter.isRepeat(record(3, { partition: 0 }))).toBe(true)
     expect(filter.isRepeat(record(3, { partition: 1 }))).toBe(false)
+  })
+
+  it('remembers starts for as long as it is told to, the youngest few in any case', () => {
+    const hour = 3_600_000
+    const knows = (epochLifeMs: number): boolean => {
+      const filter = createRepeatFilter({ maxSources: 10, epochLifeMs })
+      for (const hours of [0, 40, 60, 61, 62, 63]) filter.isRepeat(record(5, { epoch: String(1 + hours * hour) }))
+      expect(filter.isRepeat(record(5, { epoch: String(1 + 60 * hour) }))).toBe(true)
+      return filter.isRepeat(record(5, { epoch: '1' }))
+    }
+    expect(knows(epochLifeFor(24 * hour))).toBe(false)
+    expect(knows(epochLifeFor(72 * hour))).toBe(true)
   })
 })

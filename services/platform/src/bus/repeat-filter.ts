@@ -8,6 +8,11 @@ export interface RepeatFilterConfig {
    * answered repeats what it stored under all of them.
    */
   readonly maxEpochsPerSource?: number
+  /**
+   * Epochs are start times, milliseconds: one so much older than the youngest of its source is repeated by nobody. At
+   * least as long as the intake takes what is late; 48 h unless given.
+   */
+  readonly epochLifeMs?: number
 }
 
 /** The highest sequence seen of each start of each source. Plain JSON, for checkpoints. */
@@ -52,12 +57,14 @@ interface Source {
 const DEFAULT_EPOCHS_PER_SOURCE = 32
 /** So many are kept whatever their age; of a source that starts once in a while no more are. */
 const EPOCHS_KEPT = 4
-/** Epochs are start times: nobody keeps batches for longer than this before a younger start and still sends them. */
-const EPOCH_LIFE_MS = 48 * 3_600_000
+const DEFAULT_EPOCH_LIFE_MS = 48 * 3_600_000
 const DECIMAL = /^(0|[1-9]\d{0,19})$/
 
+/** How long epochs live where raw data is kept for a time: never less than the intake takes what is late. */
+export const epochLifeFor = (rawRetentionMs: number): number => Math.max(DEFAULT_EPOCH_LIFE_MS, rawRetentionMs)
+
 export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
-  const { maxSources, maxEpochsPerSource = DEFAULT_EPOCHS_PER_SOURCE } = config
+  const { maxSources, maxEpochsPerSource = DEFAULT_EPOCHS_PER_SOURCE, epochLifeMs = DEFAULT_EPOCH_LIFE_MS } = config
   /** In the order of their last record, oldest first. */
   const sources = new Map<string, Source>()
   let evicted = 0
@@ -81,7 +88,7 @@ export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
     const highest = sequences.get(epoch)
     if (highest !== undefined && !isAbove(sequence, highest)) return false
     sequences.set(epoch, sequence)
-    if (highest === undefined) forgetEpochs(sequences, maxEpochsPerSource)
+    if (highest === undefined) forgetEpochs(sequences, maxEpochsPerSource, epochLifeMs)
     return true
   }
 
@@ -111,11 +118,11 @@ export function createRepeatFilter(config: RepeatFilterConfig): RepeatFilter {
 }
 
 /** Forgets the oldest epochs beyond the bound, and those that nobody sends any more; never the youngest few. */
-function forgetEpochs(sequences: Map<string, string>, max: number): void {
+function forgetEpochs(sequences: Map<string, string>, max: number, lifeMs: number): void {
   const kept = Math.min(max, EPOCHS_KEPT)
   if (sequences.size <= kept) return
   const youngestFirst = [...sequences.keys()].sort((a, b) => (isAbove(a, b) ? -1 : 1))
-  const aliveSince = Number(youngestFirst[0]) - EPOCH_LIFE_MS
+  const aliveSince = Number(youngestFirst[0]) - lifeMs
   for (const [index, epoch] of youngestFirst.entries()) {
     if (index >= max || (index >= kept && Number(epoch) < aliveSince)) sequences.delete(epoch)
   }
