@@ -110,6 +110,22 @@ describe('retention of the embedded bus', () => {
     await untilOldest((offset) => offset > 0)
   })
 
+  it('does not forget a group because the whole server rested for long', async () => {
+    const before = await collect(bus, { group: 'rested', topics: [name] })
+    await before.stop()
+    await publish(10)
+    await bus.stop()
+    nowMs += 8 * 24 * HOUR_MS
+    await open()
+    await untilMetric('retention_blocked_bytes', (bytes) => bytes > 0)
+    const after = await collect(bus, { group: 'rested', topics: [name] })
+    await until(
+      () => after.batches.at(-1)?.records.at(-1)?.offset,
+      (offset) => offset === 9,
+    )
+    expect(after.batches[0]!.records[0]!.offset).toBe(0)
+  })
+
   it('deletes nothing that a reader stands in, and lets a reader that fell behind go on at the oldest record', async () => {
     await publish(4)
     const tailed: number[] = []

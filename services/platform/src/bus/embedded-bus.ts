@@ -31,6 +31,8 @@ export interface EmbeddedBusConfig {
   /** A topic may grow to this many times its `retentionBytes` while a group lags. */
   readonly hardCapFactor?: number
   readonly groupExpiryMs?: number
+  /** How long the bus runs before it forgets a group. */
+  readonly groupGraceMs?: number
   readonly sweepEveryMs?: number
   /** Committed offsets are on disk after at most this long. */
   readonly flushOffsetsEveryMs?: number
@@ -51,6 +53,7 @@ const DEFAULTS = {
   reserveBytes: 64 * MIB,
   hardCapFactor: 2,
   groupExpiryMs: 7 * DAY_MS,
+  groupGraceMs: 3_600_000,
   sweepEveryMs: 10_000,
   flushOffsetsEveryMs: 100,
 }

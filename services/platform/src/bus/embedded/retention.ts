@@ -17,6 +17,8 @@ export interface RetentionConfig {
   readonly hardCapFactor: number
   /** A group that nobody has used for so long is forgotten, as Kafka does. */
   readonly groupExpiryMs: number
+  /** No group is forgotten before the bus has run for so long: after a long rest nobody has had a chance to join. */
+  readonly groupGraceMs: number
 }
 
 export interface RetentionDeps {
@@ -34,7 +36,11 @@ export interface RetentionDeps {
 export function createRetention(config: RetentionConfig, deps: RetentionDeps): Retention {
   const { offsets, nowMs, logger } = deps
 
+  let firstSweepAtMs: number | null = null
+
   const expireGroups = (): void => {
+    firstSweepAtMs ??= nowMs()
+    if (nowMs() - firstSweepAtMs < config.groupGraceMs) return
     for (const position of [...offsets.all()]) {
       if (deps.isActive(position.group) || nowMs() - position.seenAtMs <= config.groupExpiryMs) continue
       offsets.forget(position)

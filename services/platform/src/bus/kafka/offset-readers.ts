@@ -3,17 +3,21 @@ import type { BusRecord, Subscription, TailOptions } from '../bus.ts'
 import { askAgain } from './ask-again.ts'
 import { translateKafkaError } from './client.ts'
 import type { ConsumerDeps } from './consumer.ts'
+import { createReadProgress } from './read-progress.ts'
 import { startSeekingConsumer } from './seeking-consumer.ts'
 
 /** Reading without consuming: tails, ranges, and how far a group is behind. */
 export interface OffsetReaders {
   /** Resolves when nothing stored from now on can be missed. Errors: `bus_unavailable`. */
   tail(options: TailOptions): Promise<Subscription>
-  /** The records of `range` that are there. Errors: `bus_unavailable`. */
+  /** The records of `range` that are there. Errors: `bus_unavailable`, `timeout`. */
   read(topic: string, range: { partition: number; from: number; to: number }): Promise<BusRecord[]>
   /** Records from a group's committed offset to the end. Errors: `bus_unavailable`. */
   lagOf(group: string, topic: string, partition: number): Promise<number>
 }
+
+/** Kafka answers a fetch, and shares out a group of one, in a fraction of this. */
+const READ_IDLE_MS = 30_000
 
 export function createOffsetReaders(
   { kafka, admin, topicPrefix }: { kafka: Kafka; admin: Admin; topicPrefix: string },
@@ -44,23 +48,27 @@ export function createOffsetReaders(
       const end = Math.min(to, limits[partition]?.high ?? 0)
       if (first >= end) return []
       const records: BusRecord[] = []
-      let finish: () => void = () => {}
-      const complete = new Promise<void>((resolve) => {
-        finish = resolve
-      })
+      const progress = createReadProgress(READ_IDLE_MS, `reading ${topic}/${partition} from ${first} to ${end}`)
       const onRecords = (read: readonly BusRecord[]): void => {
         for (const record of read) if (record.offset < end) records.push(record)
-        if (read.at(-1)!.offset >= end - 1) finish()
+        progress.advance()
+        if (read.at(-1)!.offset >= end - 1) progress.finish()
       }
       const positions = new Map([[topic, limits.map((_, each) => (each === partition ? first : null))]])
-      const reader = await startSeekingConsumer(
-        kafka,
-        admin,
-        { purpose: 'read', topicPrefix, positions, onRecords },
-        deps,
+      const options = { purpose: 'read', topicPrefix, positions, onRecords }
+      // Heard also while the consumer still starts, or the process would end over it.
+      const finished = progress.finished.then(
+        () => null,
+        (error: Error) => error,
       )
-      await complete
-      await reader.stop()
+      try {
+        const reader = await startSeekingConsumer(kafka, admin, options, deps)
+        const error = await finished
+        await reader.stop()
+        if (error !== null) throw error
+      } finally {
+        progress.cancel()
+      }
       return records
     },
     async lagOf(group, topic, partition) {
