@@ -104,8 +104,6 @@ function createApi(fetcher: typeof fetch) {
   }
 }
 
-export type Api = ReturnType<typeof createApi>
-
 export const api = createApi((input, init) => fetch(input, init))
 
 /** Any thrown thing in words for people: what failed, and why where the server said it. */
