@@ -5,9 +5,15 @@ import { type Frame, type HostState, type PastTable, replaceTable, replay, table
 
 /** The past of hosts: what the store has, and from memory what it may not have yet. */
 export interface History {
-  /** The process table at a moment; null when nothing reaches back to it. */
+  /**
+   * The process table at a moment, as of the last frame before which none is missing; null when no key frame is known
+   * yet that reaches back to it.
+   */
   tableAt(tenant: string, host: string, atMs: number): Promise<PastTable | null>
-  /** Frames after one moment up to another, oldest first. */
+  /**
+   * Frames after one moment up to another, oldest first. They follow on each other: after a gap the next is a key
+   * frame, what came between is left out.
+   */
   framesBetween(tenant: string, host: string, afterMs: number, toMs: number): Promise<readonly Frame[]>
   /** Rebuilds the live table of a host that missed frames; answers whether it is whole now. */
   rebuild(tenant: string, host: string): Promise<boolean>
@@ -28,7 +34,8 @@ export function createHistory(deps: { store: AnalyticsStore; estate: Estate }): 
     },
     async framesBetween(tenant, host, afterMs, toMs) {
       const recent = recentOf(tenant, host)
-      const inMemory = recent.length > 0 && recent[0]!.timeMs <= afterMs
+      const gaps = recent.some(({ gapBefore, timeMs }) => gapBefore && timeMs > afterMs && timeMs <= toMs)
+      const inMemory = recent.length > 0 && recent[0]!.timeMs <= afterMs && !gaps
       const stored = inMemory ? [] : await readFramesBetween(store, tenant, host, afterMs, toMs)
       return joinFrames(stored, recentOf(tenant, host), afterMs, toMs)
     },
@@ -56,8 +63,18 @@ function overlaps(stored: readonly Frame[], state: HostState): boolean {
   return first === undefined || (stored.at(-1)?.timeMs ?? 0) >= first.timeMs
 }
 
-/** Stored frames, then those of memory that are newer, within a stretch. */
-function joinFrames(stored: readonly Frame[], recent: readonly Frame[], afterMs: number, toMs: number): Frame[] {
-  const lastStoredMs = stored.at(-1)?.timeMs ?? afterMs
-  return [...stored, ...recent.filter((frame) => frame.timeMs > lastStoredMs && frame.timeMs <= toMs)]
+/**
+ * Stored frames, then those of memory that are newer, within a stretch. Where frames are missing, also where memory
+ * begins after the store ends, the changes up to the next key frame are left out: on another table they would be wrong.
+ */
+export function joinFrames(stored: readonly Frame[], recent: readonly Frame[], afterMs: number, toMs: number): Frame[] {
+  const lastKnownMs = stored.at(-1)?.timeMs ?? afterMs
+  const joined = [...stored]
+  let follows = recent.length > 0 && recent[0]!.timeMs <= lastKnownMs
+  for (const frame of recent) {
+    if (frame.timeMs <= lastKnownMs || frame.timeMs > toMs) continue
+    follows = frame.keyFrame || (follows && !frame.gapBefore)
+    if (follows) joined.push(frame)
+  }
+  return joined
 }

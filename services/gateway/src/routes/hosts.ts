@@ -109,7 +109,11 @@ function frames(deps: EstateRouteDeps): AnyRoute {
         rows: [...rows.values()].map((row) => ({ ...row })),
       }
       const changes: HostChanges[] = []
-      for (const frame of await deps.history.framesBetween(tenant, host, query.from, query.to)) {
+      // Frames go on from the table that is shown; without one the first that makes sense is a key frame.
+      const afterMs = start?.timeMs ?? query.from
+      const following = await deps.history.framesBetween(tenant, host, afterMs, query.to)
+      const first = start ? 0 : following.findIndex(({ keyFrame }) => keyFrame)
+      for (const frame of first < 0 ? [] : following.slice(first)) {
         const table = fromBinary(ProcessTableSchema, frame.table)
         const { upserts, removed } = applyFrame(rows, table, frame.keyFrame)
         changes.push({ time: iso(frame.timeMs), upserts: upserts.map((upsert) => ({ ...upsert })), removed })
