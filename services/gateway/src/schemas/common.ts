@@ -42,14 +42,20 @@ const boolean = z.enum(['true', 'false'])
 /** A flag in a query string. */
 export const queryFlag = boolean.transform((text) => text === 'true')
 
-/** A moment in a query string: ISO 8601, or milliseconds since the Unix epoch. Read as milliseconds. */
+/**
+ * A moment in a query string: ISO 8601 with its zone, a date alone (midnight UTC), or milliseconds since the Unix epoch.
+ * Read as milliseconds. A time without a zone is refused: it would mean the zone of this server.
+ */
 export const queryTime = z
   .string()
   .max(40)
   .transform((text, context) => {
     const atMs = /^\d{1,16}$/.test(text) ? Number(text) : isoToMs(text)
     if (atMs >= 0 && atMs <= MAX_TIME_MS) return atMs
-    context.addIssue({ code: 'custom', message: 'must be an ISO 8601 time or milliseconds since 1970' })
+    const message = ZONELESS.test(text)
+      ? 'must say its zone, such as 2026-01-01T00:00Z or 2026-01-01T00:00+02:00'
+      : 'must be an ISO 8601 time with its zone, or milliseconds since 1970'
+    context.addIssue({ code: 'custom', message })
     return z.NEVER
   })
 
@@ -57,8 +63,11 @@ export const queryTime = z
 const MAX_TIME_MS = Date.UTC(2299, 11, 31)
 
 function isoToMs(text: string): number {
-  return /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}.*)?$/.test(text) ? Date.parse(text) : Number.NaN
+  return ISO.test(text) ? Date.parse(text) : Number.NaN
 }
+
+const ISO = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/
+const ZONELESS = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?$/
 
 const STEP_UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 

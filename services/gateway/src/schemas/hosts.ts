@@ -119,7 +119,7 @@ export type HostChanges = z.infer<typeof hostChanges>
 
 export const framesQuery = z.object({
   from: queryTime.describe('Start of the stretch; ISO 8601 or milliseconds'),
-  to: queryTime.describe('End of the stretch; at most 10 minutes after `from`'),
+  to: queryTime.describe('End of the stretch; at most 5 minutes after `from`'),
 })
 export const hostFrames = z
   .object({
