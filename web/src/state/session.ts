@@ -9,6 +9,8 @@ const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
 export const useSession = defineStore('session', () => {
   const user = shallowRef<CurrentUser | null>(null)
   const known = ref(false)
+  /** Why the last attempt to sign out failed; null when none did. */
+  const signOutError = shallowRef<unknown>(null)
 
   /** Asks once who we are; later calls answer from memory until sign-in or sign-out. */
   async function load(): Promise<CurrentUser | null> {
@@ -26,6 +28,7 @@ export const useSession = defineStore('session', () => {
 
   return {
     user,
+    signOutError,
     load,
     isAdmin: computed(() => user.value?.role === 'admin'),
     can: (role: Role) => (user.value ? rank[user.value.role] >= rank[role] : false),
@@ -35,10 +38,20 @@ export const useSession = defineStore('session', () => {
       known.value = false
       await load()
     },
-    async signOut(): Promise<void> {
-      await api.delete('/sessions', { expectUnauthorised: true }).catch(() => undefined)
+    /** Ends the session; false, with the reason, where the server did not: then the cookie still opens everything. */
+    async signOut(): Promise<boolean> {
+      signOutError.value = null
+      try {
+        await api.delete('/sessions', { expectUnauthorised: true })
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 401) {
+          signOutError.value = error
+          return false
+        }
+      }
       user.value = null
       known.value = true
+      return true
     },
     /** The server said that the session is over. */
     forget(): void {
