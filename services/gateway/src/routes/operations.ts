@@ -150,7 +150,10 @@ function agentsOf({ agentsAddress, agentDoor }: OperationsRouteDeps) {
 /** Where the data of hosts begins, by the store and by what has come since; and until when they are learned. */
 function beginningOf(estate: TenantEstate, storedSinceMs: number | null, nowMs: number) {
   const firsts = [...estate.processes.values()].filter(({ kind }) => kind === 'host').map((host) => host.firstSeenMs)
-  const sinceMs = Math.min(storedSinceMs ?? Number.POSITIVE_INFINITY, ...firsts)
+  const liveSinceMs = Math.min(...firsts)
+  // The store knows minutes only: within the same minute, what was seen live is more exact.
+  const earlier = storedSinceMs !== null && storedSinceMs < liveSinceMs - MINUTE_MS
+  const sinceMs = earlier ? storedSinceMs : liveSinceMs
   const learnedMs = Math.max(...firsts) + LEARNING_MS
   return {
     dataSince: Number.isFinite(sinceMs) ? new Date(sinceMs).toISOString() : null,
@@ -158,6 +161,7 @@ function beginningOf(estate: TenantEstate, storedSinceMs: number | null, nowMs: 
   }
 }
 
+const MINUTE_MS = 60_000
 const FRESH_MS = 60_000
 
 function spooledBytes(estate: TenantEstate, nowMs: number): number {
