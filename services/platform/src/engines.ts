@@ -6,6 +6,7 @@ import { createAnalyticsStore } from './analytics/create-analytics-store.ts'
 import type { Bus } from './bus/bus.ts'
 import type { BusTopics } from './bus/bus-topic.ts'
 import { createEmbeddedBus } from './bus/embedded-bus.ts'
+import { kafkaSecuritySettings, readKafkaSecurity } from './bus/kafka/kafka-security.ts'
 import { createKafkaBus } from './bus/kafka-bus.ts'
 import type { Clock } from './clock.ts'
 import { createDataDir } from './data-dir.ts'
@@ -19,7 +20,7 @@ import type { Metadata } from './metadata/metadata.ts'
 import { createPostgresMetadata } from './metadata/postgres-metadata.ts'
 import { createSqliteMetadata } from './metadata/sqlite-metadata.ts'
 import type { SelfMetrics } from './metrics.ts'
-import { environmentName, readSettings, type SettingsSource, setting } from './settings.ts'
+import { environmentName, readSettings, readTogether, type SettingsSource, setting } from './settings.ts'
 
 const url = (protocol: RegExp) => z.url({ protocol }).nullable()
 const brokerList = z
@@ -37,6 +38,7 @@ export const engineSettings = {
     '',
     'In front of the names of topics and groups, for installations that share a cluster',
   ),
+  ...kafkaSecuritySettings,
   databaseUrl: setting('database_url', url(/^postgres(ql)?$/), null, 'PostgreSQL; without it SQLite is used'),
   redisUrl: setting('redis_url', url(/^rediss?$/), null, 'Redis; without it hot state is kept in process'),
 }
@@ -69,7 +71,11 @@ const HOT_STATE_KEYS_MAX = 100_000
 /** Errors: `config_invalid`. */
 export function readEnginesConfig(source: SettingsSource, options: { readonly migrationsDir: string | null }) {
   const settings = readSettings(source, engineSettings)
-  return Object.freeze({ ...settings, analytics: readAnalyticsConfig(source, options) })
+  const read = readTogether({
+    kafkaSecurity: () => readKafkaSecurity(source),
+    analytics: () => readAnalyticsConfig(source, options),
+  })
+  return Object.freeze({ ...settings, ...read })
 }
 
 const addressKeys: Record<EngineName, keyof typeof engineSettings> = {
@@ -95,11 +101,12 @@ export function requireShared(config: EnginesConfig, service: string, names: rea
 
 /** The only place that knows which engine stands behind a port. Nothing starts here. */
 export function createEngines(config: EnginesConfig, client: string, deps: EnginesDeps): Engines {
-  const { dataDir, kafkaBrokers, kafkaTopicPrefix: topicPrefix, databaseUrl, redisUrl } = config
+  const { dataDir, kafkaBrokers, kafkaTopicPrefix: topicPrefix, kafkaSecurity, databaseUrl, redisUrl } = config
+  const { topics } = deps
   const ports = {
     bus: kafkaBrokers
-      ? createKafkaBus({ brokers: kafkaBrokers, clientId: client, topics: deps.topics, topicPrefix }, deps)
-      : createEmbeddedBus({ dataDir, topics: deps.topics }, deps),
+      ? createKafkaBus({ ...kafkaSecurity, brokers: kafkaBrokers, clientId: client, topics, topicPrefix }, deps)
+      : createEmbeddedBus({ dataDir, topics }, deps),
     analytics: createAnalyticsStore(config.analytics, deps),
     metadata: databaseUrl
       ? createPostgresMetadata({ url: databaseUrl }, deps)

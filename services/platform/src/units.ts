@@ -20,5 +20,11 @@ export const share = z.union([z.string(), z.number()]).transform((value, context
   return z.NEVER
 })
 
+/** `true` and `false` in the file; the same words, `1` and `0` in the environment. */
+export const flag = z.union([z.boolean(), z.stringbool()])
+
+/** A whole number from 1 to `max`. */
+export const count = (max: number) => z.coerce.number().int().min(1).max(max)
+
 /** A port; 0 asks for a free one. */
 export const port = z.coerce.number().int().min(0).max(65_535)
