@@ -61,6 +61,17 @@ describe('bundle', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
+  it('tells its settings, and the key in them, to nobody but itself', async () => {
+    const options = { cwd: directory, env: environment(null) }
+    for (const args of [[], ['a-word']]) {
+      const asking = run(process.execPath, [file, '--print-config', ...args], options)
+      asking.child.stdin?.end('another word')
+      const refusal = await asking.catch((error) => error)
+      expect(refusal.code).toBe(2)
+      expect(refusal.stdout + refusal.stderr).not.toContain('key-of-test')
+    }
+  })
+
   it('says all that is wrong with its settings, with the keys, and exits', async () => {
     writeFileSync(join(directory, 'driftline.yaml'), 'agent:\n  server: nowhere\n  spool_max_bytes: -1\n')
     const env = environment(null, {

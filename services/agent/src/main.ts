@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -37,7 +39,7 @@ await main(process.argv.slice(2))
 async function main(args: readonly string[]): Promise<void> {
   const [command] = args
   if (command === '--help') return void process.stdout.write(HELP)
-  if (command === '--print-config') return withConfig((config) => JSON.stringify(config))
+  if (command === '--print-config') return printConfig(args[1])
   if (command === '--check-config') {
     return withConfig(({ server, hostName }) => `The settings are valid: host ${hostName} tells ${server}.\n`)
   }
@@ -89,6 +91,15 @@ async function withConfig(print: (config: AgentConfig) => string): Promise<void>
   }
 }
 
+/** With the API key and the TLS key in it: for nobody but the agent that started this process for that. */
+async function printConfig(word: string | undefined): Promise<void> {
+  if (word !== undefined && !process.stdin.isTTY && readFileSync(0, 'utf8') === word) {
+    return withConfig((config) => JSON.stringify(config))
+  }
+  process.stderr.write('--print-config is for the agent itself; see --check-config\n')
+  process.exitCode = 2
+}
+
 /**
  * Reads the settings in a short-lived child: the libraries for YAML and validation would stay in memory for good,
  * and with them the agent would not keep to its budget. Null if they are invalid; the child has said why.
@@ -98,8 +109,10 @@ function configFromChild(): AgentConfig | null {
     const self = fileURLToPath(import.meta.url)
     // Options of Node.js are this process's own, but for the loader that runs it from source.
     const options = self.endsWith('.ts') ? process.execArgv : []
-    const output = execFileSync(process.execPath, [...options, self, '--print-config'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const word = randomUUID()
+    const output = execFileSync(process.execPath, [...options, self, '--print-config', word], {
+      input: word,
+      stdio: ['pipe', 'pipe', 'inherit'],
     })
     return JSON.parse(output.toString('utf8')) as AgentConfig
   } catch {
