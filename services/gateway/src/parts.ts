@@ -1,5 +1,8 @@
 import type { Access } from '@driftline/platform/access/access'
+import { createEngineChecks } from '@driftline/platform/engine-checks'
 import type { Component } from '@driftline/platform/lifecycle'
+import type { HealthCheck } from '@driftline/platform/ops-server'
+import { topics } from '@driftline/proto'
 import type { Express } from 'express'
 import { createProcessSettingsStore } from './access/process-settings.ts'
 import type { GatewayConfig } from './config.ts'
@@ -7,7 +10,6 @@ import { createEstate, type Estate } from './estate/estate.ts'
 import { createFeed } from './estate/feed.ts'
 import { createHistory, type History } from './estate/history.ts'
 import { createRebuilder, type Rebuilder } from './estate/rebuilder.ts'
-import { createHealthChecks } from './health.ts'
 import { createApiRouter } from './http/api-router.ts'
 import { createApp } from './http/app.ts'
 import { type Authenticator, createAuthenticator } from './http/authenticator.ts'
@@ -82,7 +84,11 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     metrics,
   })
   const processSettings = createProcessSettingsStore(deps)
-  const checks = createHealthChecks({ ...deps, store: deps.analytics })
+  const checks = createEngineChecks({
+    bus: { bus: deps.bus, topic: topics.ticks.name },
+    analytics: deps.analytics,
+    metadata: deps.metadata,
+  })
   const caches = createCaches(clock)
   const routeDeps: OperationsRouteDeps = {
     estate,
@@ -148,7 +154,7 @@ function assembleApp(
   parts: {
     estate: Estate
     routes: readonly AnyRoute[]
-    checks: ReturnType<typeof createHealthChecks>
+    checks: readonly HealthCheck[]
     limiter: Limiter
     authenticator: Authenticator
     trust: Trust
@@ -191,7 +197,7 @@ function liveFigures(live: LiveServer, latency: LatencyWindow, nowMs: number) {
   }
 }
 
-async function warningsOf(checks: ReturnType<typeof createHealthChecks>): Promise<string[]> {
+async function warningsOf(checks: readonly HealthCheck[]): Promise<string[]> {
   const judged = await Promise.all(checks.map(({ check }) => check()))
   return judged.flatMap((each) => (each.ok ? [] : [each.reason]))
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { BusTopics } from './bus/bus-topic.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { createEngineChecks } from './engine-checks.ts'
 import { createEngines, type EngineName, type Engines, readEnginesConfig, requireShared } from './engines.ts'
 import { AppError } from './errors.ts'
 import { type Component, runProcess } from './lifecycle.ts'
@@ -86,26 +87,18 @@ export function configOrExit<T>(read: () => T): T {
   }
 }
 
-/** Whether the engines of a service answer. */
+/** Asks the engines that a service uses, and no others. */
 function engineChecks(
   { bus, analytics, metadata, hotState }: Engines,
   { engines, topics }: Pick<StandaloneService<unknown>, 'engines' | 'topics'>,
 ): HealthCheck[] {
   const [topic] = Object.values(topics)
-  const asked: Record<EngineName, { readonly what: string; answers(): Promise<boolean> }> = {
-    // An empty range, and a key that nobody sets: they cost nothing and still need an engine that lives.
-    bus: {
-      what: 'bus',
-      answers: async () => topic === undefined || (await bus.read(topic.name, 0, 0, 0)).length === 0,
-    },
-    hotState: { what: 'hot state', answers: async () => (await hotState.get('readiness')) === null },
-    analytics: { what: 'analytics store', answers: () => analytics.ping() },
-    metadata: { what: 'metadata store', answers: () => metadata.ping() },
-  }
-  return engines.map((engine) => ({
-    name: asked[engine].what,
-    check: async () => ((await asked[engine].answers()) ? { ok: true } : { ok: false, reason: 'does not answer' }),
-  }))
+  return createEngineChecks({
+    ...(engines.includes('bus') && topic ? { bus: { bus, topic: topic.name } } : {}),
+    ...(engines.includes('analytics') ? { analytics } : {}),
+    ...(engines.includes('metadata') ? { metadata } : {}),
+    ...(engines.includes('hotState') ? { hotState } : {}),
+  })
 }
 
 function readServiceConfig<Config>(service: StandaloneService<Config>, env: SettingsSource['env']) {
