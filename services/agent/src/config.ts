@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { AppError } from '@driftline/platform/errors'
 import { type LogLevel, logLevels } from '@driftline/platform/logger'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
-import { durationMs } from '@driftline/platform/units'
+import { durationMs, flag } from '@driftline/platform/units'
 import { z } from 'zod'
 import { type PrivacyConfig, privacyDefaults } from './privacy.ts'
 
@@ -20,7 +20,6 @@ const globs = z
   .transform((value) =>
     (typeof value === 'string' ? value.split(',') : value).map((each) => each.trim()).filter((each) => each !== ''),
   )
-const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
 const MIB = 1024 * 1024
 
 const list = (key: string, about: string) => setting(`agent.privacy.${key}`, globs, [], about)

@@ -12,8 +12,9 @@ import {
   type SettingsSpec,
   setting,
 } from '@driftline/platform/settings'
+import { flag } from '@driftline/platform/units'
 import { readWriterConfig, writerSettings } from '@driftline/writer/config'
-import { flag, processMonitorSettings } from './process-monitor-settings.ts'
+import { processMonitorSettings } from './process-monitor-settings.ts'
 
 const allInOneSettings = {
   ...accountSettings,

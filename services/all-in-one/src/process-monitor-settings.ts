@@ -1,9 +1,6 @@
 import { setting } from '@driftline/platform/settings'
-import { durationMs, share } from '@driftline/platform/units'
+import { durationMs, flag, share } from '@driftline/platform/units'
 import { z } from 'zod'
-
-/** `true` and `false` in the file; the same words, `1` and `0` in the environment. */
-export const flag = z.union([z.boolean(), z.stringbool()])
 
 const kpi = z.enum(['execution_time', 'success_rate', 'error_rate', 'throughput', 'resource_utilization'])
 

@@ -1,10 +1,8 @@
 import { analyticsSettings } from '@driftline/platform/analytics/analytics-config'
 import { epochLifeFor } from '@driftline/platform/bus/repeat-filter'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
-import { durationMs } from '@driftline/platform/units'
+import { count, durationMs } from '@driftline/platform/units'
 import { z } from 'zod'
-
-const count = (max: number) => z.coerce.number().int().min(1).max(max)
 
 export const analyzerSettings = {
   dataDir: setting('data_dir', z.string().min(1), './data', 'Directory for everything that is kept'),

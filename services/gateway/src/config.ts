@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import { AppError } from '@driftline/platform/errors'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
-import { durationMs, port } from '@driftline/platform/units'
+import { count, durationMs, port } from '@driftline/platform/units'
 import { z } from 'zod'
 import type { EstateLimits } from './estate/tenant-estate.ts'
 import type { RateLimits } from './http/limits.ts'
 import { isProxyRange, type TrustedProxies } from './http/proxies.ts'
 import type { LiveLimits } from './live/server.ts'
 
-const count = (max: number) => z.coerce.number().int().min(1).max(max)
 const MIB = 1024 * 1024
 
 const origins = z

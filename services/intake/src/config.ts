@@ -2,11 +2,10 @@ import { hostname } from 'node:os'
 import { AppError } from '@driftline/platform/errors'
 import type { GrpcTlsConfig } from '@driftline/platform/grpc/grpc-server'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
-import { durationMs, port } from '@driftline/platform/units'
+import { count, durationMs, port } from '@driftline/platform/units'
 import { z } from 'zod'
 import { defaultLimits, type IntakeLimits } from './limits.ts'
 
-const count = (max: number) => z.coerce.number().int().min(1).max(max)
 const file = z.string().nullable()
 
 export const intakeSettings = {
