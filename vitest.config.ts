@@ -5,10 +5,11 @@ export default defineConfig({
   test: {
     reporters: ['default', './infra/test-table.ts'],
     projects: [
-      { test: { name: 'tidy', include: ['infra/tidy/*.tidy.ts'], testTimeout: 60_000 } },
+      { test: { name: 'tidy', include: ['infra/tidy/*.tidy.ts'], testTimeout: 60_000, sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 1 },
           include: ['**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
         },
@@ -16,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 2 },
           include: ['**/*.integration.test.ts'],
           globalSetup: ['infra/servers/desk.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
@@ -28,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 3 },
           include: ['**/*.e2e.test.ts'],
           globalSetup: ['infra/servers/desk.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
