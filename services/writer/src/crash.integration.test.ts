@@ -29,6 +29,8 @@ interface Rig {
   readonly storePid: number
   /** The last batch that the bus acknowledged; -1 for none. */
   acknowledged(): number
+  /** Resolves when all that it publishes, and all that was published before, has been written and committed. */
+  drained(): Promise<void>
   kill(): Promise<void>
 }
 
@@ -42,10 +44,12 @@ async function startRig(args: CrashRigArguments): Promise<Rig> {
     },
   )
   const gone = once(child, 'exit')
+  const drained = promiseInHand()
   let acknowledged = args.from - 1
   const storePid = await new Promise<number>((resolve, reject) => {
     child.on('message', (message: CrashRigReport) => {
       if (message.kind === 'ready') resolve(message.storePid)
+      else if (message.kind === 'drained') drained.resolve()
       else acknowledged = message.batch
     })
     void gone.then(([status, signal]) => reject(new Error(`the rig ended before it was ready: ${status ?? signal}`)))
@@ -53,11 +57,21 @@ async function startRig(args: CrashRigArguments): Promise<Rig> {
   return {
     storePid,
     acknowledged: () => acknowledged,
+    drained: () =>
+      Promise.race([drained.promise, gone.then(() => Promise.reject(new Error('the rig ended too soon')))]),
     async kill() {
       child.kill('SIGKILL')
       await gone
     },
   }
+}
+
+function promiseInHand(): { promise: Promise<void>; resolve(): void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
 }
 
 /** The store's process once it has been started again, as its record says. */
@@ -73,15 +87,8 @@ async function storePidAfter(killed: number): Promise<number> {
   throw new Error('the store did not come back')
 }
 
-/** Waits until nothing more arrives, then says which batches are missing or there more than once. */
+/** Says which batches are missing or there more than once. */
 async function verdict(store: AnalyticsStore, batches: number): Promise<unknown> {
-  const deadlineMs = Date.now() + DEADLINE_MS
-  for (let seen = -1; Date.now() < deadlineMs; ) {
-    const [row] = await store.query<{ n: string }>('SELECT uniqExact(series) AS n FROM samples')
-    if (Number(row?.n) >= batches && Number(row?.n) === seen) break
-    seen = Number(row?.n)
-    await sleep(500)
-  }
   const counts = `SELECT series, count() AS n FROM samples GROUP BY series`
   const rollUps = `SELECT series, sum(count) AS n FROM samples_1m GROUP BY series`
   const wrong = (from: string) =>
@@ -98,7 +105,7 @@ const whole = { missing: [], notOnce: [], notOnceInMinutes: [] }
 /** Lets a last rig drain the bus, stops it, and looks at what is in the store. */
 async function drainAndJudge(from: number): Promise<unknown> {
   rig = await startRig({ dir, from, count: 1 })
-  await sleep(3000)
+  await rig.drained()
   await rig.kill()
   const store = createAnalyticsStore(testConfig({ dir: join(dir, 'clickhouse') }), { logger: quietLogger })
   await store.start()

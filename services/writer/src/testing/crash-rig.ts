@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createEmbeddedStore } from '@driftline/platform/analytics/create-analytics-store'
 import { createEmbeddedServer } from '@driftline/platform/analytics/embedded-server'
@@ -27,6 +28,8 @@ export interface CrashRigArguments {
 export type CrashRigReport =
   | { readonly kind: 'ready'; readonly storePid: number }
   | { readonly kind: 'acknowledged'; readonly batch: number }
+  /** The writer has committed everything that was published, by this process and those before it. */
+  | { readonly kind: 'drained' }
 
 /** Samples of a batch; batch n is series n. */
 export const samplesPerBatch = 5
@@ -60,6 +63,11 @@ async function run({ dir, from, count }: CrashRigArguments): Promise<void> {
     await bus.publish([recordOf(batch)])
     report({ kind: 'acknowledged', batch })
   }
+  const { name } = topics.samples
+  for (let partition = 0; partition < bus.partitionsOf(name); partition++) {
+    while ((await bus.lagOf('writer', name, partition)) > 0) await sleep(100)
+  }
+  report({ kind: 'drained' })
 }
 
 const serverConfig = {
