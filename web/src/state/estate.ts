@@ -57,7 +57,10 @@ export const useEstate = defineStore('estate', () => {
 
   // The trail that came with the snapshot goes on with live values.
   setInterval(() => {
-    if (time.isLive && users.value > 0 && connection.state === 'open') history.add(Date.now(), items.value.values())
+    if (!time.isLive || users.value === 0 || connection.state !== 'open') return
+    history.add(Date.now(), items.value.values(), connection.clockOffsetMs)
+    // Where nothing is heard any more, the trails still move on.
+    version.value++
   }, history.stepMs)
 
   let asking: AbortController | null = null

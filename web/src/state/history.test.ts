@@ -24,6 +24,15 @@ it('takes one point a step, forgets what is gone, and knows nothing of strangers
   expect(history.of('b')).toEqual([])
 })
 
+it('draws no calm where a silent process was not heard', () => {
+  const history = createHistory()
+  const heard = { ...item('a', 2), status: 'ok' } as ProcessItem
+  for (let i = 0; i < 4; i++) history.add(1_000_000_000 + i * 5000, [heard])
+  const metrics = { timestamp: new Date(1_000_005_000).toISOString(), values: { cpuCores: 2 } }
+  history.add(1_000_020_000, [{ ...heard, status: 'silent', metrics } as ProcessItem])
+  expect(history.of('a').slice(-5)).toEqual([2, 2, Number.NaN, Number.NaN, Number.NaN])
+})
+
 it('begins with what the server kept', () => {
   const history = createHistory()
   history.add(1_000_000_000, [item('a', 9), item('gone', 9)])

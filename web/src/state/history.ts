@@ -3,6 +3,12 @@ import type { ProcessItem } from '../api/types.ts'
 const stepMs = 5000
 const points = 60
 
+/** How many points at the end of a silent process's trail were drawn from values that had stopped coming. */
+function silentPoints(item: ProcessItem, nowMs: number): number {
+  const heardMs = item.metrics ? Date.parse(item.metrics.timestamp) : 0
+  return Math.min(points, Math.max(1, Math.floor((nowMs - heardMs) / stepMs)))
+}
+
 /**
  * CPU of each process over the last five minutes, a point each 5 s: at first what the server has kept, then what comes
  * live. Gaps stay gaps (NaN): what was not seen is not drawn as calm. Bounded by forgetting processes that are gone.
@@ -27,7 +33,8 @@ export function createHistory() {
         rings.set(processId, ring)
       }
     },
-    add(nowMs: number, items: Iterable<ProcessItem>): void {
+    /** `clockOffsetMs` is what the server's clock is ahead by: it says how long a silent process has been silent. */
+    add(nowMs: number, items: Iterable<ProcessItem>, clockOffsetMs = 0): void {
       const step = Math.floor(nowMs / stepMs)
       const shift = last === 0 ? points : Math.min(points, step - last)
       if (shift <= 0) return
@@ -42,7 +49,8 @@ export function createHistory() {
         }
         ring.copyWithin(0, shift)
         ring.fill(Number.NaN, points - shift)
-        ring[points - 1] = item.metrics?.values.cpuCores ?? Number.NaN
+        if (item.status !== 'silent') ring[points - 1] = item.metrics?.values.cpuCores ?? Number.NaN
+        else ring.fill(Number.NaN, points - silentPoints(item, nowMs + clockOffsetMs))
       }
       for (const id of rings.keys()) if (!seen.has(id)) rings.delete(id)
     },

@@ -89,6 +89,7 @@ function staleness(input: FindingInput): number | null {
 function busiest(groups: readonly ProcessItem[], format: Format, verb: string): string {
   let top: ProcessItem | null = null
   for (const item of groups) {
+    if (item.status === 'silent') continue
     if ((item.metrics?.values.cpuCores ?? 0) > (top?.metrics?.values.cpuCores ?? 0)) top = item
   }
   const cpu = format.cpu(top?.metrics?.values.cpuCores)

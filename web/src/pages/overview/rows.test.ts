@@ -32,6 +32,13 @@ const items = [
 const ids = (rows: ReturnType<typeof arrange>) => rows.map((row) => row.id)
 
 describe('order', () => {
+  it('puts what is silent after what lives, whatever its last numbers were', () => {
+    const silent = item('os:web-2:d', 9, { status: 'silent' })
+    expect(ids(arrange([silent, ...items], all, { key: 'cpu', descending: true }, 'none')).slice(0, 1)).toEqual([
+      'os:web-1:a',
+    ])
+    expect(compare('cpu', false)(silent, item('os:web-1:a', 2))).toBe(1)
+  })
   it('is by value with the largest first and nothing last, both ways', () => {
     expect(ids(arrange(items, all, { key: 'cpu', descending: true }, 'none'))).toEqual([
       'os:web-1:a',

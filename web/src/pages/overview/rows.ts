@@ -66,7 +66,8 @@ export function matches(item: ProcessItem, filters: Filters): boolean {
 export function compare(key: SortKey, descending: boolean): (a: ProcessItem, b: ProcessItem) => number {
   const byName = (a: ProcessItem, b: ProcessItem) => names.compare(a.processId, b.processId)
   if (key === 'name') return (a, b) => byName(a, b) * (descending ? -1 : 1)
-  const value = values[key]
+  // The last numbers of what is silent are old: they are no place among those of now.
+  const value = (item: ProcessItem) => (item.status === 'silent' ? null : values[key](item))
   return (a, b) => {
     const [x, y] = [value(a), value(b)]
     // What has no value stands last, whichever way round.
