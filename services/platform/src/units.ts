@@ -23,8 +23,20 @@ export const share = z.union([z.string(), z.number()]).transform((value, context
 /** `true` and `false` in the file; the same words, `1` and `0` in the environment. */
 export const flag = z.union([z.boolean(), z.stringbool()])
 
+/** A whole number between two bounds. Refusals quote what was written: the one who wrote it looks for that. */
+const whole = (min: number, max: number, what: string) =>
+  z.unknown().transform((written, context) => {
+    const isText = typeof written === 'string' && written.trim() !== ''
+    const value = isText ? Number(written) : written
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
+    const isNumber = typeof value === 'number' && Number.isFinite(value)
+    const wrong = isNumber ? `${what} from ${min} to ${max}` : 'a number'
+    context.addIssue({ code: 'custom', message: `${JSON.stringify(written)} is not ${wrong}` })
+    return z.NEVER
+  })
+
 /** A whole number from 1 to `max`. */
-export const count = (max: number) => z.coerce.number().int().min(1).max(max)
+export const count = (max: number) => whole(1, max, 'a whole number')
 
 /** A port; 0 asks for a free one. */
-export const port = z.coerce.number().int().min(0).max(65_535)
+export const port = whole(0, 65_535, 'a port')
