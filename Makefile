@@ -40,5 +40,6 @@ clean: ## remove what builds and tests left, not the data
 
 $(NODE_MODULES): package-lock.json package.json
 	@node infra/check-node.mjs
+	@echo 'Installing packages, about a minute the first time ...'
 	@npm ci --no-fund --no-audit --loglevel=error
 	@touch $(NODE_MODULES)

@@ -57,7 +57,13 @@ function packed(): Plugin {
 export default defineConfig({
   plugins: [vue(), serviceWorker(), packed()],
   // Nothing is inlined: the content security policy allows fonts and images from our own origin only.
-  build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 700 },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 700,
+    // How long plugins took is no news to whoever starts Driftline.
+    rolldownOptions: { checks: { bundlerTimings: false } },
+  },
   server: {
     host: '127.0.0.1',
     proxy: {
