@@ -155,10 +155,39 @@ describe('errors', () => {
     ['/api/v1/query?metric=process.cpu.usage', 'process'],
     [`/api/v1/query?process=${NGINX}`, 'metric'],
     [`/api/v1/query?process=${NGINX}&metric=process.cpu.usage&agg=median`, 'agg'],
+    ['/api/v1/processes?sort=bogus', 'sort'],
+    ['/api/v1/status?sort=bogus', 'sort'],
   ])('%s names the parameter %s', async (path, parameter) => {
     const answer = await get(path)
     expectProblem(answer, 400)
     expect(answer.body.errors.map((each: { parameter: string }) => each.parameter)).toContain(parameter)
+    expect(answer.body.detail).not.toMatch(/expected|received|undefined|NaN|>=|<=/)
+  })
+
+  it.each([
+    ['/api/v1/processes?limit=0', 'limit must be at least 1'],
+    ['/api/v1/processes?limit=1001', 'limit must be at most 1000'],
+    ['/api/v1/processes?limit=ten', 'limit must be a number'],
+    ['/api/v1/processes?limit=1.5', 'limit must be a whole number'],
+    ['/api/v1/processes?active=maybe', 'active must be true or false'],
+    ['/api/v1/processes?tag=a&tag=b', 'tag must be one text'],
+    ['/api/v1/processes?sort=bogus&limt=5', 'sort is unknown; limt is unknown'],
+    ['/api/v1/query?metric=x', 'process is missing'],
+    [`/api/v1/query?process=&metric=x`, 'process must have at least 1 character'],
+    ['/api/v1/overview?at=yesterday', 'at must be an ISO 8601 time with its zone, or milliseconds since 1970'],
+  ])('%s says in plain words: %s', async (path, detail) => {
+    expect((await get(path)).body.detail).toBe(detail)
+  })
+
+  it('a body that is wrong is told of in plain words, too', async () => {
+    const answer = await kit.request('/api/v1/users', { method: 'POST', body: { username: 5, role: 'king', x: 1 } })
+    expectProblem(answer, 400)
+    const reasons = answer.body.errors.map((each: { parameter: string; reason: string }) => [
+      each.parameter,
+      each.reason,
+    ])
+    expect(Object.fromEntries(reasons)).toMatchObject({ username: 'must be one text', password: 'is missing' })
+    expect(answer.body.detail).not.toMatch(/expected|received|undefined/)
   })
 
   it.each([

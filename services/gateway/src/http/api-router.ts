@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import type { Principal } from '@driftline/platform/access/permissions'
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
+import { z } from 'zod'
 import { type RoutePermission, routeKey, routePermissions } from '../access/route-permissions.ts'
 import type { Authenticator } from './authenticator.ts'
 import { type GivenToken, tokenOf } from './credentials.ts'
 import type { Limiter } from './limits.ts'
 import { isOwnOrigin } from './origin.ts'
 import { fromZod, ProblemError } from './problems.ts'
+import { reasonOf } from './reasons.ts'
 import { sendJson } from './respond.ts'
 import type { AnyRoute } from './route.ts'
 
@@ -28,7 +30,8 @@ interface Caller {
 export function createApiRouter(routes: readonly AnyRoute[], deps: ApiRouterDeps): Router {
   const router = express.Router({ caseSensitive: true, strict: true })
   const methods = new Map<string, string[]>()
-  for (const route of routes) {
+  for (const declared of routes) {
+    const route = { ...declared, query: strictQuery(declared) }
     const permission = routePermissions[routeKey(route)]
     assert(permission, `${routeKey(route)} has no entry in the permission table`)
     const path = toExpressPath(route.path)
@@ -40,6 +43,12 @@ export function createApiRouter(routes: readonly AnyRoute[], deps: ApiRouterDeps
   }
   for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed))
   return router
+}
+
+/** Parameters that a route does not have are refused: a filter that is misspelt must not show everything. */
+function strictQuery({ query = z.object({}) }: AnyRoute): z.ZodType {
+  assert(query instanceof z.ZodObject, 'the query of a route is an object of parameters')
+  return query.strict()
 }
 
 /** `/processes/{id}` as express writes it: `/processes/:id`. */
@@ -154,7 +163,7 @@ function readBody(request: Request, response: Response, parse: RequestHandler): 
 
 function validated(schema: AnyRoute['params'], value: unknown, where: string): unknown {
   if (!schema) return {}
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { error: reasonOf })
   if (!parsed.success) throw fromZod(parsed.error, where)
   return parsed.data
 }

@@ -57,13 +57,13 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   timeout: 504,
 }
 
-/** A parameter of the request is wrong; says which and why. */
+/** A parameter of the request is wrong; says which and why. The reason reads on from the parameter's name. */
 export function badParameter(parameter: string, reason: string): ProblemError {
   return badParameters([{ parameter, reason }])
 }
 
 function badParameters(errors: NonNullable<Problem['errors']>): ProblemError {
-  const detail = errors.map((each) => `${each.parameter}: ${each.reason}`).join('; ')
+  const detail = errors.map((each) => `${each.parameter} ${each.reason}`).join('; ')
   return new ProblemError(400, 'bad_request', detail, { errors })
 }
 
