@@ -37,8 +37,7 @@ export function useActions() {
   const actions = computed<Entry[]>(() => [
     ...navItems.map((item) => page(item.name, item.to, item.icon)),
     page('Account and password', '/settings/account', 'gear'),
-    page('API keys', '/settings/keys', 'key'),
-    ...(session.isAdmin ? [page('Users', '/settings/users', 'gear')] : []),
+    ...(session.isAdmin ? [page('API keys', '/settings/keys', 'key'), page('Users', '/settings/users', 'gear')] : []),
     page('Retention and its cost', '/settings/retention', 'gear'),
     page('About', '/settings/about', 'gear'),
     ...(time.isLive
