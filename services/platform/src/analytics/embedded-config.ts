@@ -19,6 +19,11 @@ export const readerLimits = {
 } as const
 
 const MIB = 1024 * 1024
+/**
+ * Parts that a merge has replaced stay this long: until the system has surely written the merged one to disk, which it
+ * does within half a minute. The default of eight minutes keeps many times the size of the data.
+ */
+const MERGED_PARTS_KEPT_SECONDS = 60
 
 function xml(text: string): string {
   return text.replace(/[<>&"']/g, (char) => `&#${char.charCodeAt(0)};`)
@@ -63,6 +68,7 @@ export function renderServerConfig(files: EmbeddedServerFiles): string {
   <logger><log>${xml(files.logFile)}</log><size>5M</size><count>2</count></logger>
 ${lines.join('\n')}
   <merge_tree>
+    <old_parts_lifetime>${MERGED_PARTS_KEPT_SECONDS}</old_parts_lifetime>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>

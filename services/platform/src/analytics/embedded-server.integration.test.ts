@@ -44,6 +44,13 @@ async function childAfter(server: EmbeddedServer, killed: number | null): Promis
 const asWriter = (server: EmbeddedServer, sql: string) => ask(server.endpoint().url, server.endpoint().writer, sql)
 const asReader = (server: EmbeddedServer, sql: string) => ask(server.endpoint().url, server.endpoint().reader, sql)
 
+it('lets go of parts a minute after a merge has replaced them', async () => {
+  const server = serverIn()
+  await server.start()
+  const sql = "SELECT value FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime'"
+  expect(await asWriter(server, sql)).toMatchObject({ ok: true, text: '60\n' })
+})
+
 describe('users', () => {
   it('keep everyone in their place', async () => {
     const server = serverIn()
