@@ -2,9 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 
-/** A process of its own that runs `components`, an expression, and says `started` on standard output. */
-function run(components: string, stopDeadlineMs: number): ChildProcess {
+/**
+ * A process of its own that runs `components`, an expression, and says `started` on standard output. `before` runs
+ * first in it.
+ */
+function run(
+  components: string,
+  stopDeadlineMs: number,
+  before = '',
+  stderr: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
   const program = `
+    ${before}
     import { runProcess } from ${JSON.stringify(new URL('./lifecycle.ts', import.meta.url).href)}
     import { pino } from 'pino'
     const say = (text) => process.stdout.write(text + '\\n')
@@ -14,7 +23,7 @@ function run(components: string, stopDeadlineMs: number): ChildProcess {
     await runProcess(${components}, { ...options, onReady: () => say('ready') })`
   return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
     cwd: import.meta.dirname,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', stderr],
   })
 }
 
@@ -42,4 +51,18 @@ test('a signal during a start stops what has started and starts nothing more', a
 test('errors that nobody caught stop everything in order, also when a second one follows', async () => {
   const failing = `[named('a', async () => { setTimeout(() => { Promise.reject(new Error('first')); Promise.reject(new Error('second')) }, 50) })]`
   expect(await endAfterFirstWord(run(failing, 5000), null)).toEqual({ status: 1, said: ['ready', 'stopped a'] })
+})
+
+test.each([
+  [true, 'Driftline could not start: 127.0.0.1:80 is taken\n'],
+  [false, ''],
+])('why it could not start is said in plain at a terminal (%s) only', async (isTerminal, expected) => {
+  const failing = `[named('a', async () => { throw new Error('127.0.0.1:80 is taken') })]`
+  const child = run(failing, 5000, `process.stderr.isTTY = ${isTerminal}`, 'pipe')
+  let said = ''
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  expect((await endAfterFirstWord(child, null)).status).toBe(1)
+  expect(said).toBe(expected)
 })

@@ -118,8 +118,13 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-/** What people can put right is said in one sentence; where in the code it was found would only hide it. */
+/**
+ * What people can put right is said in one sentence; where in the code it was found would only hide it. At a terminal
+ * it is also said in plain: nobody looks for a sentence in a line of JSON.
+ */
 function sayWhyNot(error: unknown, logger: Logger): void {
   if (error instanceof AppError) logger.fatal({ code: error.code }, error.message)
   else logger.fatal({ error }, error instanceof Error ? error.message : 'could not start')
+  if (!process.stderr.isTTY) return
+  process.stderr.write(`Driftline could not start: ${error instanceof Error ? error.message : String(error)}\n`)
 }
