@@ -53,6 +53,16 @@ it.each([
   ],
   ['many cores', { cpu: flat(3.2) }, 'nginx uses 3.2 cores and 44 MiB in 4 instances, steady over the last hour.'],
   [
+    'a lively process',
+    { cpu: series(Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? 0.02 : 0.4))) },
+    'nginx uses 40 % of one core and 44 MiB in 4 instances, CPU between 2 % and 40 % over the last hour.',
+  ],
+  [
+    'threads of the kernel',
+    { memory: flat(0) },
+    'nginx uses 12 % of one core in 4 instances, steady over the last hour.',
+  ],
+  [
     'a short record',
     { cpu: flat(0.12, 300_000), memory: flat(44 * MiB, 300_000) },
     'nginx uses 12 % of one core and 44 MiB in 4 instances, steady over the 5 min that are recorded.',

@@ -87,7 +87,8 @@ export function findingOf(input: FindingInput): Phrase[] {
     return [{ text: `${name} was last heard ` }, { text: `${heard}`, strong: true }, { text: '.' }]
   }
   const cpu = last(input.cpu)
-  const memory = last(input.memory)
+  // Threads of the kernel have no memory of their own.
+  const memory = last(input.memory) || null
   if (cpu === null && memory === null) return [{ text: `Nothing was heard of ${name} in this time.` }]
   const phrases: Phrase[] = [{ text: `${name} uses ` }]
   if (cpu !== null) {
@@ -128,7 +129,35 @@ function change(input: FindingInput): Phrase[] {
       { text: ` ${when}.` },
     ]
   }
-  return [{ text: `, steady ${when}.` }]
+  const lively = livelinessOf(input)
+  return lively === null ? [{ text: `, steady ${when}.` }] : [{ text: `, ${lively} ${when}.` }]
+}
+
+/** Between what the values went up and down; null where they hardly did. */
+function livelinessOf(input: FindingInput): string | null {
+  const cpu = extentOf(input.cpu, 0.01)
+  const memory = extentOf(input.memory, 1_000_000)
+  const cpuWords = (value: number) => short(input.isHost ? format.share(value) : format.cpu(value))
+  const memoryWords = (value: number) => short(format.bytes(value))
+  const words = [
+    ...(cpu ? [`CPU between ${cpuWords(cpu.low)} and ${cpuWords(cpu.high)}`] : []),
+    ...(memory ? [`memory between ${memoryWords(memory.low)} and ${memoryWords(memory.high)}`] : []),
+  ]
+  return words.length > 0 ? words.join(', ') : null
+}
+
+/** Lowest and highest value; null when they are within a fifth of the mean, or within `floor`. */
+function extentOf(series: ChartSeries | null, floor: number): { low: number; high: number } | null {
+  if (!series || series.values.length === 0) return null
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  let sum = 0
+  for (const value of series.values) {
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+    sum += value
+  }
+  return high - low > Math.max(floor, (sum / series.values.length) * 0.2) ? { low, high } : null
 }
 
 /** True when at least half an hour was recorded without a hole. */

@@ -15,15 +15,16 @@ const line = (times: number[], values: number[]) => ({
 
 describe('growth of an instance', () => {
   it.each([
-    ['a leak of 60 MiB an hour', [0, 60_000, 120_000, 180_000], [0, MiB, 2 * MiB, 3 * MiB], 60],
-    ['nothing', [0, 60_000, 120_000], [MiB, MiB, MiB], 0],
-    ['what was given back', [0, 60_000, 120_000], [3 * MiB, 2 * MiB, MiB], -60],
+    ['a leak of 60 MiB an hour', [0, 600_000, 1_200_000, 1_800_000], [0, 10 * MiB, 20 * MiB, 30 * MiB], 60],
+    ['nothing', [0, 600_000, 1_200_000], [MiB, MiB, MiB], 0],
+    ['what was given back', [0, 600_000, 1_200_000], [30 * MiB, 20 * MiB, 10 * MiB], -60],
   ])('measures %s', (_name, times, values, perHour) => {
     expect(growthOf(line(times, values))! / MiB).toBeCloseTo(perHour)
   })
 
   it.each([
     ['too short a time', [0, 1000, 2000]],
+    ['some minutes', [0, 120_000, 240_000]],
     ['too few looks', [0, 600_000]],
     ['none', []],
   ])('says nothing after %s', (_name, times) => {

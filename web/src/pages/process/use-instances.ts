@@ -131,11 +131,14 @@ function alive(node: ProcessNode, before: ChartSeries, nowMs: number): Instance 
   }
 }
 
-/** Slope of the line through the points, bytes per hour; null for less than two minutes or three points. */
+/** Less than this scaled to an hour would promise what nobody measured. */
+const growthMinMs = 15 * 60_000
+
+/** Slope of the line through the points, bytes per hour; null for less than a quarter of an hour or three points. */
 export function growthOf(rss: ChartSeries): number | null {
   const { times, values } = rss
   const n = times.length
-  if (n < 3 || times[n - 1]! - times[0]! < 120_000) return null
+  if (n < 3 || times[n - 1]! - times[0]! < growthMinMs) return null
   const meanTime = times.reduce((a, b) => a + b, 0) / n
   const meanValue = values.reduce((a, b) => a + b, 0) / n
   let above = 0
