@@ -65,7 +65,8 @@ function addToSum(sum: GroupSum, node: ProcessNode): void {
   if (sum.count === 0 || node.state === 'running') sum.state = node.state
   sum.startMs = sum.startMs === 0 ? node.startMs : Math.min(sum.startMs, node.startMs)
   sum.cpu = add(sum.cpu, node.cpu)
-  sum.rssBytes = add(sum.rssBytes, node.rssBytes)
+  // Kernel threads have no memory of their own: their 0 is no measurement.
+  if (!node.kernelThread) sum.rssBytes = add(sum.rssBytes, node.rssBytes)
   sum.readBytesPerSecond = add(sum.readBytesPerSecond, node.readBytesPerSecond)
   sum.writeBytesPerSecond = add(sum.writeBytesPerSecond, node.writeBytesPerSecond)
   sum.threads = add(sum.threads, node.threads)

@@ -35,7 +35,8 @@ export type Row =
 
 export const values: Record<Exclude<SortKey, 'name'>, (item: ProcessItem) => number | null> = {
   cpu: (item) => item.metrics?.values.cpuCores ?? null,
-  memory: (item) => item.metrics?.values.memoryBytes ?? null,
+  // What runs has memory, except threads of the kernel, which have none of their own: 0 is no value.
+  memory: (item) => item.metrics?.values.memoryBytes || null,
   read: (item) => item.metrics?.values.readBytesPerSecond ?? null,
   write: (item) => item.metrics?.values.writeBytesPerSecond ?? null,
   throughput: (item) => item.metrics?.throughput ?? null,
