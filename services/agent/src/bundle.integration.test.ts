@@ -53,7 +53,8 @@ describe('bundle', () => {
 
   it('runs alone in an empty directory', async () => {
     const options = { cwd: directory, env: environment(null) }
-    expect((await run(process.execPath, [file, '--help'], options)).stdout).toContain('--check-config')
+    const help = (await run(process.execPath, [file, '--help'], options)).stdout
+    for (const word of ['--check-config', 'DRIFTLINE_AGENT_HOST_NAME', 'docs/SETTINGS.md']) expect(help).toContain(word)
     expect((await run(process.execPath, [file, '--check-config'], options)).stdout).toContain('test-host')
     const once = JSON.parse((await run(process.execPath, [file, '--once'], options)).stdout)
     expect(once.host).toBe('test-host')

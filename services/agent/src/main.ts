@@ -21,8 +21,15 @@ const HELP = `driftline-agent: tells a Driftline server what runs on this host.
   driftline-agent --check-config  say whether the settings make sense and exit
   driftline-agent --help          this text
 
-Settings come from driftline.yaml (or the file that DRIFTLINE_CONFIG names) and from variables such as
-DRIFTLINE_AGENT_SERVER (https://host:8090) and DRIFTLINE_AGENT_API_KEY. The README lists them all.
+Settings come from variables, or from driftline.yaml in the working directory (or the file that DRIFTLINE_CONFIG names):
+
+  DRIFTLINE_AGENT_SERVER     the intake, such as https://host:8090  (http://127.0.0.1:8090)
+  DRIFTLINE_AGENT_API_KEY    a key that may send, made in the web app; DRIFTLINE_AGENT_API_KEY_FILE names a file with it
+  DRIFTLINE_AGENT_HOST_NAME  what this host is called  (what the system says)
+  DRIFTLINE_AGENT_SPOOL_DIR  keeps what the server does not have yet, 256 MiB at most  (./data/agent)
+  DRIFTLINE_LOG_LEVEL        trace, debug, info, warn, error or fatal  (info)
+
+All of them, privacy and TLS among them, are listed in docs/SETTINGS.md under "Agent".
 `
 
 /**
