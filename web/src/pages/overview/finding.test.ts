@@ -39,6 +39,9 @@ it('says when figures have stopped coming', () => {
     'The newest figures are 43 s old. What is shown is the last that came.',
   )
 })
+it('calls nothing busiest that is silent', () => {
+  expect(say([...calm, item('os:b:lost', 'silent', 1, 9)], { atMs: now })).toContain('Busiest was chrome')
+})
 it('speaks of the past as past', () => {
   expect(say(calm, { atMs: now })).toBe('3 processes were watched at 14:40:10. Busiest was chrome: 112.0 % CPU.')
   expect(say([item('host:a', 'ok', 5166)])).toContain('on 1 host.')
