@@ -12,7 +12,7 @@ describe('cursors', () => {
     'refuse %j with the name of the parameter',
     (cursor) => {
       expect(() => decodeCursor(cursor, ['number'])).toThrowError(ProblemError)
-      expect(() => decodeCursor(cursor, ['number'])).toThrowError(/^cursor: /)
+      expect(() => decodeCursor(cursor, ['number'])).toThrowError(/^cursor is not/)
     },
   )
 
