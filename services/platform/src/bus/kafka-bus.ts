@@ -127,7 +127,7 @@ export function createKafkaBus(given: KafkaBusConfig, deps: KafkaBusDeps): Bus {
     async subscribe(options) {
       requireRunning()
       const onFailed = (group: string): void => metrics.handlerFailures.inc({ group })
-      const groupDeps = { ...consumerDeps, topicPrefix, onHandled: metrics.handled, onFailed }
+      const groupDeps = { ...consumerDeps, topicPrefix, readers, onHandled: metrics.handled, onFailed }
       return track(subscribeGroup(kafka, options, groupDeps))
     },
     async tail(options) {

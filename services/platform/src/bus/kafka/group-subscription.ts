@@ -4,11 +4,14 @@ import { createBackoff } from '../backoff.ts'
 import type { BusRecord, RecordBatch, SubscribeOptions, Subscription } from '../bus.ts'
 import { translateKafkaError } from './client.ts'
 import { type ConsumerDeps, createConsumer, heartbeatMs } from './consumer.ts'
+import { type Continuity, createContinuity } from './continuity.ts'
+import type { OffsetReaders } from './offset-readers.ts'
 import { createOwnership, type Session } from './ownership.ts'
 import { chunksOf, toRecord } from './records.ts'
 
 export interface GroupDeps extends ConsumerDeps {
   readonly topicPrefix: string
+  readonly readers: Pick<OffsetReaders, 'read' | 'committedBy'>
   readonly onHandled: (group: string, batch: RecordBatch) => void
   readonly onFailed: (group: string) => void
 }
@@ -27,6 +30,7 @@ export async function subscribeGroup(kafka: Kafka, options: SubscribeOptions, de
   const stopping = new AbortController()
   const consumer = createConsumer(kafka, topicPrefix + options.group, stopping.signal, { ...deps, logger })
   const ownership = createOwnership(options, logger, () => deps.onFailed(options.group))
+  const continuity = createContinuity(options.group, deps.readers)
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     if (stopping.signal.aborted) return
     const numbers = [...new Set(Object.values(payload.memberAssignment).flat())].sort((a, b) => a - b)
@@ -46,7 +50,7 @@ export async function subscribeGroup(kafka: Kafka, options: SubscribeOptions, de
       partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
       eachBatch: (payload) => {
         const topic = payload.batch.topic.slice(topicPrefix.length)
-        const context = { topic, options, logger, deps, stopping: stopping.signal }
+        const context = { topic, options, logger, deps, continuity, stopping: stopping.signal }
         return handleFetched(payload, ownership.current(), context)
       },
     })
@@ -70,6 +74,7 @@ interface FetchContext {
   readonly options: SubscribeOptions
   readonly logger: Logger
   readonly deps: GroupDeps
+  readonly continuity: Continuity
   readonly stopping: AbortSignal
 }
 
@@ -81,13 +86,15 @@ async function handleFetched(payload: EachBatchPayload, session: Session, contex
   const pulse = startPulse(payload.heartbeat)
   try {
     if (!(await session.ready(topic, partition))) return
-    const records = payload.batch.messages.map((message) => toRecord(topic, partition, message))
+    const fetched = payload.batch.messages.map((message) => toRecord(topic, partition, message))
+    const records = await withoutGap(fetched, session, context, () => continues() && !pulse.isLost())
     for (const chunk of chunksOf(records, options.maxRecords, options.maxBytes)) {
       if (!continues()) return
       const batch: RecordBatch = { topic, partition, records: chunk, endOffset }
       const safeOffset = await handleUntilDone(batch, session, context, () => continues() && !pulse.isLost())
       if (safeOffset === undefined || !session.isCurrent()) break
       payload.resolveOffset(String(chunk.at(-1)!.offset))
+      context.continuity.advance(session, topic, partition, chunk.at(-1)!.offset + 1)
       await commit(payload, Math.min(safeOffset, chunk.at(-1)!.offset + 1), context)
       deps.onHandled(options.group, batch)
       pulse.throwIfLost()
@@ -96,6 +103,34 @@ async function handleFetched(payload: EachBatchPayload, session: Session, contex
   } finally {
     pulse.stop()
   }
+}
+
+/** What was fetched, after what was left out before it; nothing when the batch is no longer this consumer's. */
+async function withoutGap(
+  fetched: readonly BusRecord[],
+  session: Session,
+  { topic, continuity, logger }: FetchContext,
+  continues: () => boolean,
+): Promise<readonly BusRecord[]> {
+  const [first] = fetched
+  if (first === undefined) return []
+  const backoff = createBackoff()
+  while (continues()) {
+    try {
+      const missing = await continuity.before(session, topic, first.partition, first.offset)
+      if (missing.length === 0) return fetched
+      const { partition, offset } = first
+      logger.warn(
+        { topic, partition, offset, missing: missing.length },
+        'a fetch began too far on; what was left out has been read',
+      )
+      return [...missing, ...fetched]
+    } catch (error) {
+      logger.warn({ error, topic }, 'could not ask where a batch should begin; trying again')
+      await backoff.wait()
+    }
+  }
+  return []
 }
 
 /** Calls the handler until it succeeds; undefined when the batch is no longer this consumer's. */

@@ -14,6 +14,8 @@ export interface OffsetReaders {
   read(topic: string, range: { partition: number; from: number; to: number }): Promise<BusRecord[]>
   /** Records from a group's committed offset to the end. Errors: `bus_unavailable`. */
   lagOf(group: string, topic: string, partition: number): Promise<number>
+  /** The offset that a group has committed; 0 for none. Errors: `bus_unavailable`. */
+  committedBy(group: string, topic: string, partition: number): Promise<number>
 }
 
 /** Kafka answers a fetch, and shares out a group of one, in a fraction of this. */
@@ -75,6 +77,7 @@ export function createOffsetReaders(
       const { low, high } = (await limitsOf(admin, topicPrefix + topic))[partition]!
       return high - Math.max(low, await committedBy(admin, topicPrefix + group, topicPrefix + topic, partition))
     },
+    committedBy: (group, topic, partition) => committedBy(admin, topicPrefix + group, topicPrefix + topic, partition),
   }
 }
 
