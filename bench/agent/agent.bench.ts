@@ -9,7 +9,8 @@ import { type Collector, startCollector } from '../../services/agent/src/testing
 
 /**
  * CPU time per process and scan, and memory, of the built agent beside many processes, at one scan per second.
- * `npx tsx bench/agent/agent.bench.ts [processes ...]`; DRIFTLINE_BENCH_SECONDS sets how long each size is measured.
+ * `npx tsx bench/agent/agent.bench.ts [processes ...]`; DRIFTLINE_BENCH_SECONDS sets how long each size is measured:
+ * more than a minute, for the processes are counted from a key frame.
  */
 const SIZES = process.argv.slice(2).map(Number)
 const SECONDS = Number(process.env.DRIFTLINE_BENCH_SECONDS ?? 65)
