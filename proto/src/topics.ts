@@ -1,8 +1,12 @@
 import type { DescMessage } from '@bufbuild/protobuf'
+import { AlertSchema } from '../gen/driftline/v1/alerts_pb.ts'
+import { AnomalySchema } from '../gen/driftline/v1/anomalies_pb.ts'
+import { BaselineBatchSchema } from '../gen/driftline/v1/baselines_pb.ts'
 import { DeadLetterSchema } from '../gen/driftline/v1/dead_letters_pb.ts'
 import { KpiBatchSchema } from '../gen/driftline/v1/kpis_pb.ts'
 import { SampleBatchSchema } from '../gen/driftline/v1/samples_pb.ts'
 import { SeriesBatchSchema } from '../gen/driftline/v1/series_pb.ts'
+import { SettingsChangeSchema } from '../gen/driftline/v1/settings_pb.ts'
 import { SnapshotSchema } from '../gen/driftline/v1/snapshots_pb.ts'
 import { TickSchema } from '../gen/driftline/v1/ticks_pb.ts'
 
@@ -62,6 +66,42 @@ export const topics = {
     retentionMs: 24 * HOUR,
     retentionBytes: 512 * MIB,
     about: 'Key performance indicators per process and closed bucket.',
+  },
+  baselines: {
+    name: 'driftline.baselines.v1',
+    message: BaselineBatchSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 256 * MIB,
+    about: 'What is normal, and the deviation from it, per line of numbers and closed minute.',
+  },
+  anomalies: {
+    name: 'driftline.anomalies.v1',
+    message: AnomalySchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 7 * 24 * HOUR,
+    retentionBytes: 128 * MIB,
+    about: 'Excursions from normal: opened, changed, closed.',
+  },
+  alerts: {
+    name: 'driftline.alerts.v1',
+    message: AlertSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 7 * 24 * HOUR,
+    retentionBytes: 64 * MIB,
+    about: 'Episodes that people handle: opened, acknowledged, resolved.',
+  },
+  settings: {
+    name: 'driftline.settings.v1',
+    message: SettingsChangeSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 30 * 24 * HOUR,
+    retentionBytes: 128 * MIB,
+    about: 'What detectors go by, each change with the event time of its effect.',
   },
   ticks: {
     name: 'driftline.ticks.v1',

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file driftline/v1/packed.proto.
  */
 export const file_driftline_v1_packed: GenFile = /*@__PURE__*/
-  fileDesc("ChlkcmlmdGxpbmUvdjEvcGFja2VkLnByb3RvEgxkcmlmdGxpbmUudjEiYAoRUGFja2VkU2FtcGxlQmF0Y2gSFAoMYmFzZV90aW1lX21zGAEgASgQEg4KBnNlcmllcxgCIAEoDBIWCg50aW1lX29mZnNldF9tcxgDIAEoDBINCgV2YWx1ZRgEIAEoDCJ2Cg5QYWNrZWRTbmFwc2hvdBIOCgZ0ZW5hbnQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd0aW1lX21zGAMgASgQEhEKCWtleV9mcmFtZRgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoDBINCgV0YWJsZRgGIAEoDCLiAwoOUGFja2VkS3BpQmF0Y2gSDgoGdGVuYW50GAEgASgJEhYKDmJ1Y2tldF90aW1lX21zGAIgASgQEhEKCWJ1Y2tldF9tcxgDIAEoDRIPCgdwcm9jZXNzGAQgAygJEhkKEWV4ZWN1dGlvbl90aW1lX21zGAUgASgMEhQKDHN1Y2Nlc3NfcmF0ZRgGIAEoDBISCgplcnJvcl9yYXRlGAcgASgMEh0KFXRocm91Z2hwdXRfcGVyX3NlY29uZBgIIAEoDBIRCgljcHVfY29yZXMYCSABKAwSFAoMbWVtb3J5X2J5dGVzGAogASgMEh0KFXJlYWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoDBIeChZ3cml0ZV9ieXRlc19wZXJfc2Vjb25kGAwgASgMEigKIG5ldHdvcmtfcmVjZWl2ZV9ieXRlc19wZXJfc2Vjb25kGA0gASgMEikKIW5ldHdvcmtfdHJhbnNtaXRfYnl0ZXNfcGVyX3NlY29uZBgOIAEoDBIRCgljcHVfc2hhcmUYDyABKAwSFAoMbWVtb3J5X3NoYXJlGBAgASgMEhAKCGlvX3NoYXJlGBEgASgMEhUKDW5ldHdvcmtfc2hhcmUYEiABKAwSEQoJaW5zdGFuY2VzGBMgASgMYgZwcm90bzM");
+  fileDesc("ChlkcmlmdGxpbmUvdjEvcGFja2VkLnByb3RvEgxkcmlmdGxpbmUudjEiYAoRUGFja2VkU2FtcGxlQmF0Y2gSFAoMYmFzZV90aW1lX21zGAEgASgQEg4KBnNlcmllcxgCIAEoDBIWCg50aW1lX29mZnNldF9tcxgDIAEoDBINCgV2YWx1ZRgEIAEoDCJ2Cg5QYWNrZWRTbmFwc2hvdBIOCgZ0ZW5hbnQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd0aW1lX21zGAMgASgQEhEKCWtleV9mcmFtZRgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoDBINCgV0YWJsZRgGIAEoDCLiAwoOUGFja2VkS3BpQmF0Y2gSDgoGdGVuYW50GAEgASgJEhYKDmJ1Y2tldF90aW1lX21zGAIgASgQEhEKCWJ1Y2tldF9tcxgDIAEoDRIPCgdwcm9jZXNzGAQgAygJEhkKEWV4ZWN1dGlvbl90aW1lX21zGAUgASgMEhQKDHN1Y2Nlc3NfcmF0ZRgGIAEoDBISCgplcnJvcl9yYXRlGAcgASgMEh0KFXRocm91Z2hwdXRfcGVyX3NlY29uZBgIIAEoDBIRCgljcHVfY29yZXMYCSABKAwSFAoMbWVtb3J5X2J5dGVzGAogASgMEh0KFXJlYWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoDBIeChZ3cml0ZV9ieXRlc19wZXJfc2Vjb25kGAwgASgMEigKIG5ldHdvcmtfcmVjZWl2ZV9ieXRlc19wZXJfc2Vjb25kGA0gASgMEikKIW5ldHdvcmtfdHJhbnNtaXRfYnl0ZXNfcGVyX3NlY29uZBgOIAEoDBIRCgljcHVfc2hhcmUYDyABKAwSFAoMbWVtb3J5X3NoYXJlGBAgASgMEhAKCGlvX3NoYXJlGBEgASgMEhUKDW5ldHdvcmtfc2hhcmUYEiABKAwSEQoJaW5zdGFuY2VzGBMgASgMIrQBChNQYWNrZWRCYXNlbGluZUJhdGNoEg4KBnRlbmFudBgBIAEoCRIWCg5taW51dGVfdGltZV9tcxgCIAEoEBIPCgdwcm9jZXNzGAMgAygJEg4KBm1ldHJpYxgEIAMoCRISCgphdHRyaWJ1dGVzGAUgAygJEg0KBXZhbHVlGAYgASgMEg4KBmNlbnRyZRgHIAEoDBIOCgZzcHJlYWQYCCABKAwSEQoJZGV2aWF0aW9uGAkgASgMYgZwcm90bzM");
 
 /**
  * Twin of SampleBatch.
@@ -208,4 +208,63 @@ export type PackedKpiBatch = Message<"driftline.v1.PackedKpiBatch"> & {
  */
 export const PackedKpiBatchSchema: GenMessage<PackedKpiBatch> = /*@__PURE__*/
   messageDesc(file_driftline_v1_packed, 2);
+
+/**
+ * Twin of BaselineBatch: each array of doubles is its little-endian memory, 8 bytes per line.
+ *
+ * @generated from message driftline.v1.PackedBaselineBatch
+ */
+export type PackedBaselineBatch = Message<"driftline.v1.PackedBaselineBatch"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: sfixed64 minute_time_ms = 2;
+   */
+  minuteTimeMs: bigint;
+
+  /**
+   * @generated from field: repeated string process = 3;
+   */
+  process: string[];
+
+  /**
+   * @generated from field: repeated string metric = 4;
+   */
+  metric: string[];
+
+  /**
+   * @generated from field: repeated string attributes = 5;
+   */
+  attributes: string[];
+
+  /**
+   * @generated from field: bytes value = 6;
+   */
+  value: Uint8Array;
+
+  /**
+   * @generated from field: bytes centre = 7;
+   */
+  centre: Uint8Array;
+
+  /**
+   * @generated from field: bytes spread = 8;
+   */
+  spread: Uint8Array;
+
+  /**
+   * @generated from field: bytes deviation = 9;
+   */
+  deviation: Uint8Array;
+};
+
+/**
+ * Describes the message driftline.v1.PackedBaselineBatch.
+ * Use `create(PackedBaselineBatchSchema)` to create a new message.
+ */
+export const PackedBaselineBatchSchema: GenMessage<PackedBaselineBatch> = /*@__PURE__*/
+  messageDesc(file_driftline_v1_packed, 3);
 
