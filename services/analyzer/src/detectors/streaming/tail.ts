@@ -1,0 +1,75 @@
+import { blocksKept, type StreamingColumns, viewCount } from './columns.ts'
+import type { StreamingConfig } from './config.ts'
+
+/** Stands for the logarithm of nothing: below that of the smallest double. */
+const LOG_NOTHING = -800
+/** A level is at least this far below the largest maximum, so that rounding never looks like a tail. */
+const LOG_FLOOR = Math.log(1e-9)
+/** Levels are kept as single-precision logarithms: what repeats a level exactly must not seem to exceed it. */
+const LEVEL_MARGIN = 1 + 1e-4
+/** Surprise is told per this many rows, at any length of block. */
+const SURPRISE_ROWS = 40
+
+/**
+ * How surprising `x` is in a view, in powers of ten: 2 is what the tail of the block maxima exceeds once in
+ * 100 stretches of 40 rows. 0 for what is no tail event, and while there are too few blocks.
+ */
+export function tailSurprise(state: StreamingColumns, config: StreamingConfig, at: number, base: number, x: number) {
+  if (!(x > state.tailLevel[at]!)) return 0
+  const surprise = base + (state.tailIndex[at]! * (Math.log(x) - state.tailLogLevel[at]!)) / Math.LN10
+  return Math.min(config.surpriseMax, Math.max(0, surprise))
+}
+
+/** The number of blocks that make the tail when `held` are held. */
+function tailBlocks(config: StreamingConfig, held: number): number {
+  return Math.max(2, Math.ceil(config.tailShare * held))
+}
+
+/** Surprise of what just exceeds the level: how seldom that is. */
+export function tailBase(state: StreamingColumns, config: StreamingConfig, slot: number): number {
+  const held = state.blocksHeld[slot]!
+  if (held < config.blocksMin) return Number.NaN
+  return Math.log10(state.rowsHeld[slot]! / (SURPRISE_ROWS * tailBlocks(config, held)))
+}
+
+/** Counts a row, and at the end of its block keeps the maxima and measures the tails anew. */
+export function advanceBlock(state: StreamingColumns, config: StreamingConfig, slot: number, sorted: Float32Array) {
+  state.blockRows[slot]!++
+  const wanted = Math.floor(config.blockGrowth * state.rows[slot]!)
+  const length = Math.min(config.blockRowsMax, Math.max(config.blockRowsMin, wanted))
+  if (state.blockRows[slot]! >= length) closeBlock(state, config, slot, sorted)
+}
+
+function closeBlock(state: StreamingColumns, config: StreamingConfig, slot: number, sorted: Float32Array): void {
+  const head = state.blockHead[slot]!
+  const lengthAt = slot * blocksKept + head
+  if (state.blocksHeld[slot] === blocksKept) state.rowsHeld[slot]! -= state.blockLength[lengthAt]!
+  else state.blocksHeld[slot]!++
+  state.rowsHeld[slot]! += state.blockRows[slot]!
+  state.blockLength[lengthAt] = state.blockRows[slot]!
+  state.blockRows[slot] = 0
+  state.blockHead[slot] = (head + 1) % blocksKept
+  const held = state.blocksHeld[slot]!
+  for (let view = 0; view < viewCount; view++) {
+    const at = slot * viewCount + view
+    const maximum = state.blockMax[at]!
+    state.logMaxima[at * blocksKept + head] = maximum > 0 ? Math.log(maximum) : LOG_NOTHING
+    state.blockMax[at] = 0
+    if (held >= config.blocksMin) measureTail(state, config, at, held, sorted)
+  }
+}
+
+/** Hill's estimator over the largest maxima, drawn towards the prior index: few blocks say little about a tail. */
+function measureTail(state: StreamingColumns, config: StreamingConfig, at: number, held: number, sorted: Float32Array) {
+  const from = at * blocksKept
+  for (let i = 0; i < held; i++) sorted[i] = state.logMaxima[from + i]!
+  sorted.fill(Number.POSITIVE_INFINITY, held)
+  sorted.sort()
+  const tail = tailBlocks(config, held)
+  const level = Math.max(sorted[held - 1 - tail]!, sorted[held - 1]! + LOG_FLOOR, LOG_NOTHING)
+  let sum = 0
+  for (let i = held - tail; i < held; i++) sum += Math.max(0, sorted[i]! - level)
+  state.tailLogLevel[at] = level
+  state.tailLevel[at] = level > LOG_NOTHING ? Math.exp(level) * LEVEL_MARGIN : 0
+  state.tailIndex[at] = (tail + config.tailPriorWeight) / (sum + config.tailPriorWeight / config.tailPriorIndex)
+}
