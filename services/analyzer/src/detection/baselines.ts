@@ -1,3 +1,5 @@
+import type { ClosedMinute, DetectionConfig, DetectorState, Tracks } from './detector.ts'
+
 /** What is usual of each track, as of the bucket that is being judged. Reading costs an array access. */
 export interface Baselines {
   /** False while there is too little data: relative detectors then say nothing. */
@@ -9,3 +11,21 @@ export interface Baselines {
   /** Minutes with data that it was learnt from. */
   minutes(track: number): number
 }
+
+/**
+ * The engine's side of baselines. Per unit it calls `moveTo` before each bucket or minute is judged, and `learn` after
+ * a minute was judged and its deviation published: a minute is compared with what was known before it. Stored minutes
+ * of the past are learnt in the same way, in order, before the first live one.
+ */
+export interface LearningBaselines extends Baselines {
+  /** `centre` and `spread` are asked for this event time from now on. */
+  moveTo(timeMs: number): void
+  learn(minute: ClosedMinute, tracks: Tracks): void
+  /** The number is about to be given to another. */
+  forgetTrack(track: number): void
+  /** As of Detector. */
+  state(): DetectorState
+  restore(state: DetectorState): void
+}
+
+export type CreateBaselines = (config: DetectionConfig) => LearningBaselines

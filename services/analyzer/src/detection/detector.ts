@@ -1,4 +1,4 @@
-import type { Severity } from '@driftline/proto'
+import type { ForestModel, Severity } from '@driftline/proto'
 import type { Baselines } from './baselines.ts'
 import type { EffectiveSettings } from './effective-settings.ts'
 
@@ -112,6 +112,8 @@ export interface Detector {
   onMinute?(minute: ClosedMinute, context: DetectionContext): void
   /** Event time of a unit has come to `nowMs`, with data or without: at least once a second while ticks come. */
   onTime?(unit: number, nowMs: number, context: DetectionContext): void
+  /** A model that was trained in the background is in effect from the next bucket of the process on. */
+  onModel?(process: number, model: ForestModel, context: DetectionContext): void
   /** The numbers are about to be given to others. */
   forgetTrack?(track: number): void
   forgetProcess?(process: number): void
