@@ -11,10 +11,14 @@ import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
 import { createSelfMetrics, type SelfMetrics } from '@driftline/platform/metrics'
 import {
+  AlertSchema,
+  AnomalySchema,
+  BaselineBatchSchema,
   KpiBatchSchema,
   PackedSnapshotSchema,
   SampleBatchSchema,
   SeriesBatchSchema,
+  Severity,
   type Topic,
   topics,
 } from '@driftline/proto'
@@ -32,6 +36,20 @@ const config = {
   sourcesMax: 100,
   settleAfterMs: 100,
 }
+
+const everyTable = [
+  'samples',
+  'samples_1m',
+  'series',
+  'snapshots',
+  'kpis',
+  'kpis_1m',
+  'dead_letters',
+  'baselines',
+  'drift',
+  'anomalies',
+  'alerts',
+]
 
 let test: TestStore
 let dir: string
@@ -63,7 +81,7 @@ afterEach(async () => {
   await metadata.stop()
   await bus.stop()
   rmSync(dir, { recursive: true, force: true })
-  for (const table of ['samples', 'samples_1m', 'series', 'snapshots', 'kpis', 'kpis_1m', 'dead_letters']) {
+  for (const table of everyTable) {
     await test.store.execute(`TRUNCATE TABLE ${table}`)
   }
 })
@@ -105,6 +123,30 @@ async function metric(name: string): Promise<number> {
   return values.reduce((sum, { value }) => sum + value, 0)
 }
 
+const baselines: MessageInitShape<typeof BaselineBatchSchema> = {
+  tenant: 'default',
+  minuteTimeMs: timeMs,
+  process: ['host:a', 'host:a', 'host:a', 'host:b'],
+  metric: ['cpu', 'memory', 'disk_read', 'cpu'],
+  attributes: ['', '', '', ''],
+  value: [9, 1, 1, 1],
+  centre: [1, 15, 1, Number.NaN],
+  spread: [2, 2, 2, Number.NaN],
+  deviation: [4, -7, 0, Number.NaN],
+}
+
+const anomaly: MessageInitShape<typeof AnomalySchema> = {
+  tenant: 'default',
+  id: 'one',
+  process: 'host:a',
+  severity: Severity.CRITICAL,
+  startTimeMs: timeMs,
+  timeMs,
+  value: Number.NaN,
+  contributions: [{ metric: 'cpu', share: 1 }],
+  metrics: { cpuCores: 2.5 },
+}
+
 describe('the writer', () => {
   it('brings every stream to its table', async () => {
     const at = { tenant: 'default', timeMs }
@@ -124,12 +166,35 @@ describe('the writer', () => {
           ...Object.fromEntries(KpiBatchSchema.fields.slice(4).map((field) => [field.localName, [Number.NaN]])),
         }),
       ),
+      record(topics.baselines, encode(BaselineBatchSchema, baselines)),
+      record(topics.anomalies, encode(AnomalySchema, { ...anomaly, revision: 1 })),
+      record(topics.anomalies, encode(AnomalySchema, { ...anomaly, revision: 2, endTimeMs: timeMs + 9000n })),
+      record(topics.alerts, encode(AlertSchema, { tenant: 'default', id: 'a', openedAtMs: timeMs, version: 1 })),
     ])
     await eventually('SELECT count() AS n FROM samples').toBe(3)
     await eventually("SELECT count() AS n FROM series WHERE process = 'host:a'").toBe(1)
     await eventually('SELECT count() AS n FROM snapshots WHERE key_frame').toBe(1)
     await eventually('SELECT count() AS n FROM kpis WHERE cpu_cores IS NULL').toBe(1)
-    await expect.poll(() => metric('driftline_writer_records_total')).toBe(4)
+    await eventually('SELECT count() AS n FROM baselines WHERE spread = 2').toBe(3)
+    await eventually('SELECT count() AS n FROM drift WHERE up = 4 AND down = -7').toBe(1)
+    await eventually("SELECT count() AS n FROM alerts WHERE status = 'unspecified'").toBe(1)
+    await eventually('SELECT count() AS n FROM anomalies FINAL').toBe(1)
+    expect(
+      await test.store.query(
+        'SELECT severity, toUnixTimestamp64Milli(assumeNotNull(end_time)) - toUnixTimestamp64Milli(start_time) AS ms, ' +
+          'contributions, metrics[5] AS cpu, value, revision FROM anomalies FINAL',
+      ),
+    ).toEqual([
+      {
+        severity: 'critical',
+        ms: '9000',
+        contributions: [{ metric: 'cpu', share: 1 }],
+        cpu: 2.5,
+        value: null,
+        revision: 2,
+      },
+    ])
+    await expect.poll(() => metric('driftline_writer_records_total')).toBe(8)
   })
 
   it('drops what a source sent twice', async () => {

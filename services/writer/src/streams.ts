@@ -1,6 +1,9 @@
 import type { DescMessage } from '@bufbuild/protobuf'
 import { protoText } from '@driftline/platform/analytics/proto-text'
 import {
+  AlertSchema,
+  AnomalySchema,
+  BaselineBatchSchema,
   DeadLetterSchema,
   KpiBatchSchema,
   PackedSnapshotSchema,
@@ -42,5 +45,8 @@ export const streams: readonly Stream[] = [
   // The twin keeps the process table encoded: it is stored as it came.
   stream(topics.snapshots, 'snapshots_in', PackedSnapshotSchema),
   stream(topics.kpis, 'kpis_in', KpiBatchSchema),
+  stream(topics.baselines, 'baselines_in', BaselineBatchSchema),
+  stream(topics.anomalies, 'anomalies_in', AnomalySchema),
+  stream(topics.alerts, 'alerts_in', AlertSchema),
   stream(topics.deadLetters, 'dead_letters_in', DeadLetterSchema),
 ]

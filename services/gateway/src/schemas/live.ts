@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { operationalDashboard } from './anomalies.ts'
-import { problem } from './common.ts'
+import { alert, anomaly, operationalDashboard } from './anomalies.ts'
+import { isoTime, maybe, problem } from './common.ts'
 import { hostChanges, hostSnapshot } from './hosts.ts'
-import { processDetail, processItem, processMetrics, statusCounts } from './processes.ts'
+import { normals, processDetail, processItem, processMetrics, statusCounts } from './processes.ts'
 
 /** What a client sends on `/api/v1/live`. `token` is for clients that can set neither cookie nor header. */
 export const liveRequest = z
@@ -18,14 +18,34 @@ export type LiveRequest = z.infer<typeof liveRequest>
 export const overviewChanges = z.object({
   processes: z.array(processItem).describe('Items that changed, whole'),
   counts: statusCounts,
+  drift: z
+    .array(z.object({ processId: z.string(), time: isoTime, deviation: maybe }))
+    .optional()
+    .describe('Newest point of drift lines that changed: `time` is the start of its minute'),
+  alerts: z.array(alert).optional().describe('Alerts that were opened or changed, whole'),
   removed: z.array(z.string()).describe('Process ids that left the overview'),
 })
 
 /** Changes of channel `process:<id>`: with every bucket, and when its status or what people set changes. */
 export const processChanges = processDetail
   .pick({ status: true, active: true, lastSeen: true, category: true, tags: true, description: true })
-  .extend({ metrics: processMetrics.nullable() })
+  .extend({
+    metrics: processMetrics.nullable(),
+    drift: maybe,
+    driftKpi: z.string().nullable(),
+    reason: z.string().nullable(),
+    driftPoint: z.object({ time: isoTime, deviation: maybe }).optional(),
+    normal: normals.optional().describe('When a minute closed: what is usual of each KPI now'),
+    anomalies: z.array(anomaly).optional().describe('Opened, changed or closed'),
+  })
 export type ProcessChanges = z.infer<typeof processChanges>
+
+/** Channel `alerts`: what is open, and the anomalies that last; then what changed, whole. */
+export const alertsSnapshot = z.object({ alerts: z.array(alert), anomalies: z.array(anomaly) })
+export const alertsChanges = z.object({
+  alerts: z.array(alert).describe('Opened, acknowledged or resolved'),
+  anomalies: z.array(anomaly).describe('Opened, changed or closed'),
+})
 
 /** What the server sends: the first answer of a channel has `snapshot`, later ones `changes`; `seq` grows by one. */
 const frame = <S extends z.ZodType, C extends z.ZodType>(snapshot: S, changes: C) =>
@@ -37,4 +57,5 @@ const frame = <S extends z.ZodType, C extends z.ZodType>(snapshot: S, changes: C
 
 export const overviewFrame = frame(operationalDashboard, overviewChanges)
 export const hostFrame = frame(hostSnapshot, hostChanges)
+export const alertsFrame = frame(alertsSnapshot, alertsChanges)
 export const processFrame = frame(processDetail, processChanges)

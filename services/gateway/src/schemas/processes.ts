@@ -47,7 +47,11 @@ export const processItem = z
     name: z.string().describe('Last name of the id, unescaped'),
     host: z.string().nullable().describe('Host that it runs on, for `host:` and `os:`'),
     status: processStatus,
-    drift: maybe.describe('Deviation from its own normal in robust standard deviations; null without a baseline'),
+    drift: maybe.describe(
+      'Mean deviation from its own normal over the last 4 min, robust standard deviations, signed; null without one',
+    ),
+    driftKpi: z.string().nullable().describe('The KPI that is farthest from its normal now'),
+    reason: z.string().nullable().describe('Its worst open anomaly in words'),
     category: z.string().nullable(),
     tags: z.array(z.string()),
     description: z.string().nullable(),
@@ -59,9 +63,21 @@ export const processItem = z
   .meta({ id: 'ProcessItem' })
 export type ProcessItem = z.infer<typeof processItem>
 
-/** A process as the overview shows it at first; changes do not repeat the trail. */
+/** The drift line of the last hour: a point per minute. */
+export const driftLine = z
+  .object({
+    endsAt: isoTime.describe('Start of the minute of the last point'),
+    deviations: z
+      .array(maybe)
+      .max(60)
+      .describe('Largest deviation of any KPI, signed; oldest first; null: nothing known'),
+  })
+  .meta({ id: 'DriftLine' })
+
+/** A process as the overview shows it at first; changes do not repeat trail and drift line. */
 export const overviewItem = processItem
   .extend({
+    driftLine,
     trail: z
       .array(maybe)
       .max(TRAIL_POINTS)
@@ -70,8 +86,13 @@ export const overviewItem = processItem
   .meta({ id: 'OverviewItem' })
 export type OverviewItem = z.infer<typeof overviewItem>
 
+/** What is usual now, by KPI name (`kpis` of proto) in the KPI's unit. */
+export const normals = z.record(z.string(), z.object({ centre: maybe, spread: maybe }))
+
 export const processDetail = processItem
   .extend({
+    driftLine,
+    normal: normals,
     firstSeen: isoTime,
     learningUntil: isoTime.nullable().describe('When `learning` ends; null when it has'),
     intervalSeconds: maybe.describe('Interval of its source'),

@@ -36,6 +36,10 @@ const retainedTables = {
   samples_1m: { counted: 'minute', retention: 'dataRetentionMs' },
   kpis_1m: { counted: 'minute', retention: 'dataRetentionMs' },
   dead_letters: { counted: 'toDateTime(time)', retention: 'dataRetentionMs' },
+  baselines: { counted: 'minute', retention: 'dataRetentionMs' },
+  drift: { counted: 'minute', retention: 'dataRetentionMs' },
+  anomalies: { counted: 'toDateTime(start_time)', retention: 'dataRetentionMs' },
+  alerts: { counted: 'toDateTime(opened_at)', retention: 'dataRetentionMs' },
 } as const satisfies Record<string, { counted: string; retention: keyof Retention }>
 
 /** Reads `NNNN_name.sql` files in the order of their numbers. Errors: `config_invalid`. */

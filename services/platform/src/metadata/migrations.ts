@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 import { accountsAndPositions } from './migrations/0001-accounts-and-positions.ts'
 import { analyzerCheckpoints } from './migrations/0002-analyzer-checkpoints.ts'
 import { checkpointOwners } from './migrations/0003-checkpoint-owners.ts'
+import { alertsAndVerdicts } from './migrations/0004-alerts.ts'
 import type { Database } from './tables.ts'
 
 /** The few words in which the databases differ. */
@@ -24,7 +25,12 @@ export interface Migration {
 }
 
 /** To add one: a file in `migrations/`, and its line here, last. */
-const migrations: readonly Migration[] = [accountsAndPositions, analyzerCheckpoints, checkpointOwners]
+const migrations: readonly Migration[] = [
+  accountsAndPositions,
+  analyzerCheckpoints,
+  checkpointOwners,
+  alertsAndVerdicts,
+]
 
 interface MigrationTables extends Database {
   migrations: { name: string; applied_at: number }

@@ -14,6 +14,12 @@ export interface Database {
   writer_positions: WriterPositionsTable
   install: InstallTable
   analyzer_checkpoints: AnalyzerCheckpointsTable
+  alert_episodes: AlertEpisodesTable
+  alert_anomalies: AlertAnomaliesTable
+  alert_deliveries: AlertDeliveriesTable
+  alert_requests: AlertRequestsTable
+  anomaly_verdicts: AnomalyVerdictsTable
+  detection_settings: DetectionSettingsTable
 }
 
 /** What JSON can say. */
@@ -132,6 +138,109 @@ interface AnalyzerCheckpointsTable {
   updated_at: Date
 }
 
+export type SeverityName = 'info' | 'warning' | 'critical'
+export type AlertStatusName = 'open' | 'acknowledged' | 'resolved'
+
+/**
+ * Key (tenant, id). An episode that people handle. Made by the alerter; people's decisions change it where they are
+ * taken, by a conditional update that raises `version`. The alerter publishes every version above `published_version`.
+ */
+export interface AlertEpisodesTable {
+  tenant: string
+  id: string
+  /** Process and type: what is alike goes into one episode while it is open. */
+  episode_key: string
+  /** Tenant and episode key while it is not resolved, else null. Unique: there is one open episode of a key. */
+  open_key: string | null
+  /** The anomaly that opened it. */
+  anomaly_id: string
+  process: string
+  rule: string
+  type: string
+  severity: SeverityName
+  status: AlertStatusName
+  message: string
+  /** Where it goes, without secrets. */
+  recipients: readonly string[]
+  opened_at: Date
+  updated_at: Date
+  acknowledged_at: Date | null
+  acknowledged_by: string | null
+  resolved_at: Date | null
+  /** `user:<id>`, `key:<id>` or `system`. */
+  resolved_by: string | null
+  version: number
+  published_version: number
+}
+
+/** Key (tenant, anomaly_id). Which episode an anomaly belongs to, and whether it lasts. */
+interface AlertAnomaliesTable {
+  tenant: string
+  anomaly_id: string
+  alert_id: string
+  active: boolean
+}
+
+/** Key (tenant, id). The outbox: written in the transaction that changes the episode, sent afterwards. */
+export interface AlertDeliveriesTable {
+  tenant: string
+  /** Also the id that receivers see, the same on every attempt. */
+  id: string
+  alert_id: string
+  /** Name of the channel in the configuration. */
+  channel: string
+  /** What happened to the alert: `opened`, `worsened`, `acknowledged`, `resolved`. */
+  event: string
+  /** What is sent, as it was then. */
+  payload: Json
+  state: 'pending' | 'delivered' | 'failed' | 'withdrawn'
+  attempts: number
+  created_at: Date
+  next_attempt_at: Date
+  delivered_at: Date | null
+  /** Who sends it now, until when. */
+  leased_until: Date
+  lease_owner: string | null
+  last_error: string | null
+}
+
+/** Key (tenant, anomaly_id). Anomalies that somebody asked an alert for; the alerter makes it and deletes the row. */
+interface AlertRequestsTable {
+  tenant: string
+  anomaly_id: string
+  /** The encoded Anomaly, base64. */
+  anomaly: string
+  requested_by: string
+  created_at: Date
+}
+
+/** Key (tenant, anomaly_id). What people say of a finding. */
+interface AnomalyVerdictsTable {
+  tenant: string
+  anomaly_id: string
+  process: string
+  type: string
+  verdict: 'real' | 'noise' | 'expected'
+  decided_by: string
+  updated_at: Date
+}
+
+/**
+ * Key (tenant, process). What people set about the detection of a process: JSON of DetectionSettings. Whoever changes
+ * it publishes a SettingsChange and then raises `published_version`; what was not published is published later.
+ */
+interface DetectionSettingsTable {
+  tenant: string
+  process: string
+  value: Json
+  version: number
+  published_version: number
+  /** Event time from which it holds. */
+  effective_at: Date
+  updated_at: Date
+  updated_by: string
+}
+
 /** One row. */
 interface InstallTable {
   id: string
@@ -160,7 +269,16 @@ export const columnKinds = {
   last_used_at: 'date',
   expires_at: 'date',
   revoked_at: 'date',
+  opened_at: 'date',
+  acknowledged_at: 'date',
+  resolved_at: 'date',
+  next_attempt_at: 'date',
+  delivered_at: 'date',
+  leased_until: 'date',
+  effective_at: 'date',
   tags: 'json',
+  recipients: 'json',
+  payload: 'json',
   value: 'json',
   detail: 'json',
 } as const satisfies Readonly<Record<ColumnsHolding<boolean>, 'boolean'>> &
