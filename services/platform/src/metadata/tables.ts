@@ -177,8 +177,12 @@ export interface AlertEpisodesTable {
 interface AlertAnomaliesTable {
   tenant: string
   anomaly_id: string
-  alert_id: string
+  /** Null for one that was over before it could make an alert: an earlier record of it that comes late is then known. */
+  alert_id: string | null
   active: boolean
+  /** Of the last record that was taken in. */
+  revision: number
+  updated_at: Date
 }
 
 /** Key (tenant, id). The outbox: written in the transaction that changes the episode, sent afterwards. */
@@ -187,8 +191,12 @@ export interface AlertDeliveriesTable {
   /** Also the id that receivers see, the same on every attempt. */
   id: string
   alert_id: string
+  /** Version of the alert that it tells of; deliveries of an alert to one target go out in this order. */
+  alert_version: number
   /** Name of the channel in the configuration. */
   channel: string
+  /** Who of the channel: a recipient's address; empty where a channel has but one. */
+  target: string
   /** What happened to the alert: `opened`, `worsened`, `acknowledged`, `resolved`. */
   event: string
   /** What is sent, as it was then. */
