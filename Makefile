@@ -12,8 +12,9 @@ run: $(NODE_MODULES) ## install, build and start everything on this machine
 	@node infra/build.mjs --web
 	@DRIFTLINE_STOP_WITH_PARENT=1 exec node services/all-in-one/dist/main.js
 
-build: $(NODE_MODULES) ## build every service and the web app
+build: $(NODE_MODULES) ## build every service, the web app and the client
 	@node infra/build.mjs --web
+	@node client/build.mjs
 
 check: $(NODE_MODULES) ## format, lint, types, dead code, protobuf, tidiness
 	@sh infra/check.sh
@@ -36,7 +37,7 @@ settings: $(NODE_MODULES) ## rewrite docs/SETTINGS.md from the code
 	@npm run -s settings
 
 clean: ## remove what builds and tests left, not the data
-	@rm -rf services/*/dist web/dist .cache
+	@rm -rf services/*/dist client/dist web/dist .cache
 
 $(NODE_MODULES): package-lock.json package.json
 	@node infra/check-node.mjs

@@ -82,6 +82,7 @@ describeWithServer('chromium', 'every service apart, on Kafka, PostgreSQL, Redis
       ...(await engineVariables(await sharedServer('kafka'))),
       DRIFTLINE_HTTP_PORT: String(httpPort),
       DRIFTLINE_GRPC_PORT: String(grpcPort),
+      DRIFTLINE_MONITOR_GRPC_PORT: '0',
       DRIFTLINE_ADMIN_PASSWORD: PASSWORD,
     }
     await Promise.all(SERVICES.map((name) => start(name, env)))

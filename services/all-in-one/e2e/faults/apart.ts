@@ -45,6 +45,7 @@ export async function createApart(engines: EngineUrls): Promise<Apart> {
     DRIFTLINE_CLICKHOUSE_URL: engines.clickHouse,
     DRIFTLINE_HTTP_PORT: String(httpPort),
     DRIFTLINE_GRPC_PORT: String(grpcPort),
+    DRIFTLINE_MONITOR_GRPC_PORT: '0',
     DRIFTLINE_ADMIN_PASSWORD: ADMIN_PASSWORD,
     ...EAGER_WRITER,
   }
