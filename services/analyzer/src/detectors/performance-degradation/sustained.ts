@@ -1,0 +1,177 @@
+/** Values of the last ten seconds, of which the sustained level is the third lowest (or, downwards, third highest). */
+export const recentKept = 10
+const quartersKept = 12
+const threeHoursKept = 8
+const daysKept = 7
+
+const SECONDS = { quarter: 900, threeHours: 10_800, day: 86_400 } as const
+/** In how many of the kept blocks a height must have been reached to be one of the process's own. */
+const HABIT = { quarters: 5, threeHours: 4, days: 4 } as const
+
+/** What is kept per track: the type and how many elements. Two sides: above the centre, and below. */
+const layout = {
+  lastS: [Uint32Array, 1],
+  gapS: [Uint16Array, 1],
+  head: [Uint8Array, 1],
+  held: [Uint8Array, 1],
+  // Counts to 255 and stays there.
+  values: [Uint8Array, 1],
+  recent: [Float32Array, recentKept],
+  // Buckets beyond the limit in a row, and as bits which of the last ten were not; side is +1, -1 or 0.
+  run: [Uint8Array, 1],
+  misses: [Uint16Array, 1],
+  side: [Int8Array, 1],
+  // Greatest sustained distance from the centre, of the open block and of closed ones, above and below.
+  open: [Float32Array, 2],
+  blocks: [Uint8Array, 3],
+  quarters: [Float32Array, 2 * quartersKept],
+  threeHours: [Float32Array, 2 * threeHoursKept],
+  days: [Float32Array, 2 * daysKept],
+  // Heights that are the process's own, from the blocks; kept so that a bucket costs no sorting.
+  habit: [Float32Array, 2],
+} as const
+
+type Layout = typeof layout
+type ColumnName = keyof Layout
+export type SustainedColumns = { [Name in ColumnName]: InstanceType<Layout[Name][0]> }
+
+const names = Object.keys(layout) as ColumnName[]
+
+export const sustainedBytesPerTrack = names.reduce(
+  (sum, name) => sum + layout[name][0].BYTES_PER_ELEMENT * layout[name][1],
+  0,
+)
+
+/** Columns with room for `tracks`, with as much of `from` as there is copied into them. */
+export function createSustainedColumns(tracks: number, from?: Readonly<Record<string, unknown>>): SustainedColumns {
+  const columns: Record<string, unknown> = {}
+  for (const name of names) {
+    const [Column, width] = layout[name]
+    const column = new Column(tracks * width)
+    const source = from?.[name]
+    if (source instanceof Column) column.set(source)
+    columns[name] = column
+  }
+  return columns as SustainedColumns
+}
+
+/** Tracks that stored columns hold; -1 when they are not columns of this layout. */
+export function sustainedSize(stored: Readonly<Record<string, unknown>>): number {
+  const tracks = stored['lastS'] instanceof Uint32Array ? stored['lastS'].length : -1
+  for (const name of names) {
+    const [Column, width] = layout[name]
+    const column = stored[name]
+    if (!(column instanceof Column) || column.length !== tracks * width) return -1
+  }
+  return tracks
+}
+
+export function clearSustained(columns: SustainedColumns, track: number): void {
+  for (const name of names) {
+    const width = layout[name][1]
+    columns[name].fill(0, track * width, (track + 1) * width)
+  }
+}
+
+const sorted = new Float64Array(32)
+
+/** Sorts up to 32 numbers from `from` on into the scratch. */
+function sort(values: Float32Array, from: number, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const value = values[from + i]!
+    let at = i
+    while (at > 0 && sorted[at - 1]! > value) {
+      sorted[at] = sorted[at - 1]!
+      at -= 1
+    }
+    sorted[at] = value
+  }
+}
+
+/** Takes the mean of a bucket. Values older than about ten seconds, or but one, no longer count. */
+export function takeValue(c: SustainedColumns, track: number, bucketS: number, value: number): void {
+  const last = c.lastS[track]!
+  const gap = last === 0 ? 1 : Math.max(1, Math.min(65_535, bucketS - last))
+  c.gapS[track] = gap
+  c.lastS[track] = bucketS
+  const before = gap === 1 ? recentKept - 1 : Math.max(1, Math.floor(recentKept / gap) - 1)
+  c.held[track] = Math.min(c.held[track]!, before) + 1
+  c.recent[track * recentKept + c.head[track]!] = value
+  c.head[track] = (c.head[track]! + 1) % recentKept
+  if (c.values[track]! < 255) c.values[track]! += 1
+}
+
+/** The level that was held above (side 1) or below (side -1): what two of ten values may fall short of. */
+export function sustainedLevel(c: SustainedColumns, track: number, side: number): number {
+  const held = c.held[track]!
+  sortRecent(c, track, held)
+  const spared = Math.floor(held * 0.2)
+  return side > 0 ? sorted[spared]! : sorted[held - 1 - spared]!
+}
+
+/** Median of the last values. */
+export function recentLevel(c: SustainedColumns, track: number): number {
+  const held = c.held[track]!
+  sortRecent(c, track, held)
+  return sorted[held >> 1]!
+}
+
+const scratch = new Float32Array(recentKept)
+
+function sortRecent(c: SustainedColumns, track: number, held: number): void {
+  const first = track * recentKept
+  for (let i = 0; i < held; i++) {
+    scratch[i] = c.recent[first + ((c.head[track]! - 1 - i + 2 * recentKept) % recentKept)]!
+  }
+  sort(scratch, 0, held)
+}
+
+/** Remembers how far from the centre the process has held itself; `distance` is signed. */
+export function noteDistance(c: SustainedColumns, track: number, distance: number): void {
+  const at = track * 2 + (distance > 0 ? 0 : 1)
+  const size = Math.abs(distance)
+  if (size > c.open[at]!) c.open[at] = size
+}
+
+/** Closes the block of a quarter of an hour when `bucketS` is in a later one than the last value. */
+export function closeBlocks(c: SustainedColumns, track: number, lastS: number, bucketS: number): void {
+  if (lastS === 0 || Math.floor(lastS / SECONDS.quarter) === Math.floor(bucketS / SECONDS.quarter)) return
+  const threeHoursOver = Math.floor(lastS / SECONDS.threeHours) !== Math.floor(bucketS / SECONDS.threeHours)
+  const dayOver = Math.floor(lastS / SECONDS.day) !== Math.floor(bucketS / SECONDS.day)
+  const quarter = c.blocks[track * 3]! % quartersKept
+  const threeHours = c.blocks[track * 3 + 1]! % threeHoursKept
+  const day = c.blocks[track * 3 + 2]! % daysKept
+  for (let side = 0; side < 2; side++) {
+    const open = c.open[track * 2 + side]!
+    c.open[track * 2 + side] = 0
+    c.quarters[(track * 2 + side) * quartersKept + quarter] = open
+    raise(c.threeHours, (track * 2 + side) * threeHoursKept + threeHours, open)
+    raise(c.days, (track * 2 + side) * daysKept + day, open)
+  }
+  c.blocks[track * 3] = quarter + 1
+  if (threeHoursOver) next(c, track, 1, c.threeHours, threeHoursKept)
+  if (dayOver) next(c, track, 2, c.days, daysKept)
+  for (let side = 0; side < 2; side++) c.habit[track * 2 + side] = habitOf(c, track * 2 + side)
+}
+
+function raise(values: Float32Array, at: number, value: number): void {
+  if (value > values[at]!) values[at] = value
+}
+
+/** Goes on to the next block of a scale, whose place is emptied. */
+function next(c: SustainedColumns, track: number, scale: number, values: Float32Array, kept: number): void {
+  const at = (c.blocks[track * 3 + scale]! + 1) % kept
+  c.blocks[track * 3 + scale] = at
+  values[track * 2 * kept + at] = 0
+  values[(track * 2 + 1) * kept + at] = 0
+}
+
+/** The height that was reached in five of the last 12 quarters of an hour, 4 of 8 three hours, or 4 of 7 days. */
+function habitOf(c: SustainedColumns, line: number): number {
+  sort(c.quarters, line * quartersKept, quartersKept)
+  const ofQuarters = sorted[quartersKept - HABIT.quarters]!
+  sort(c.threeHours, line * threeHoursKept, threeHoursKept)
+  const ofThreeHours = sorted[threeHoursKept - HABIT.threeHours]!
+  sort(c.days, line * daysKept, daysKept)
+  return Math.max(ofQuarters, ofThreeHours, sorted[daysKept - HABIT.days]!)
+}
