@@ -1,4 +1,4 @@
-import { depthLimit, expectedPath, type Forest, LEAF, pathOf, scoreOfPath } from './forest.ts'
+import { expectedPath, type Forest, LEAF, pathOf, scoreOfPath } from './forest.ts'
 
 /** Scores many points against one forest. */
 export interface BatchScorer {
@@ -47,7 +47,7 @@ export function createBatchScorer(forest: Forest): BatchScorer {
 }
 
 function completeTrees(forest: Forest): CompleteTrees {
-  const levels = depthLimit(forest.subsample)
+  const levels = Math.max(1, ...Array.from(forest.roots, (root) => depthOf(forest, root)))
   const nodes = forest.roots.length << levels
   const complete = {
     levels,
@@ -59,6 +59,12 @@ function completeTrees(forest: Forest): CompleteTrees {
     place(forest, complete, tree << levels, root, 1, 0)
   })
   return complete
+}
+
+/** Levels below a node. */
+function depthOf(forest: Forest, node: number): number {
+  if (forest.feature[node] === LEAF) return 0
+  return 1 + Math.max(depthOf(forest, node + 1), depthOf(forest, node + forest.right[node]!))
 }
 
 function place(forest: Forest, into: CompleteTrees, base: number, node: number, at: number, depth: number): void {

@@ -20,7 +20,11 @@ test.each([
   ['one that was trained', forest],
   ['one without points', trainForest(new Float32Array(0), 3, random, { trees: 2 })],
   ['one of a single point', trainForest(Float32Array.of(1, 2), 2, random)],
-  ['one of the largest trees', trainForest(points, 3, random, { trees: 2, subsample: 600 })],
+  ['one of larger trees', trainForest(points, 3, random, { trees: 2, subsample: 600 })],
+  [
+    'one that splits beyond its points',
+    trainForest(points, 3, random, { depth: 12, beyond: { share: 1, least: [1] } }),
+  ],
 ])('%s comes back as it was', (_, each) => {
   expect(decodeForest(encodeForest(each))).toEqual({ kind: 'forest', forest: each })
 })
@@ -37,8 +41,7 @@ describe('refuses, saying why', () => {
     ['a subsample that the trees do not have', changed(4, 33, 0), /tree 0 has 32 points/],
     ['a feature that there is not', changed(6, 3), /feature 3 of 3/],
     ['a threshold that is no number', changed(7, 0, 0, 192, 127), /threshold is not finite/],
-    ['a leaf without points', Uint8Array.of(1, 1, 1, 0, 1, 0, 255, 0, 0), /leaf has no points/],
-    ['a bottomless tree', new Uint8Array(100_000).fill(0).with(0, 1).with(1, 1).with(2, 1).with(4, 9), /deeper than/],
+    ['a bottomless tree', new Uint8Array(100_000).fill(0).with(0, 1).with(1, 1).with(2, 1).with(4, 9), /too deep/],
     ['an end within a tree', whole.subarray(0, whole.length - 1), /ends within a tree/],
     ['bytes too many', Uint8Array.of(...whole, 0), /bytes follow/],
   ])('%s', (_, bytes, reason) => {

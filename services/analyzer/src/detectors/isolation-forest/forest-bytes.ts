@@ -1,4 +1,4 @@
-import { depthLimit, FEATURES_MAX, type Forest, LEAF, SUBSAMPLE_MAX, TREES_MAX } from './forest.ts'
+import { DEPTH_MAX, FEATURES_MAX, type Forest, LEAF, SUBSAMPLE_MAX, TREES_MAX } from './forest.ts'
 
 /**
  * A forest as bytes, little-endian: version, number of features (1 byte each), number of trees, subsample (2 each);
@@ -50,8 +50,6 @@ export function decodeForest(bytes: Uint8Array): DecodedForest {
   const reader: Reader = {
     view,
     featureCount,
-    depthMax: depthLimit(subsample),
-    leafMin: Math.min(1, subsample),
     at: HEADER_BYTES,
     used: 0,
     problem: null,
@@ -86,9 +84,6 @@ const invalid = (reason: string): DecodedForest => ({ kind: 'invalid', reason: `
 interface Reader {
   readonly view: DataView
   readonly featureCount: number
-  readonly depthMax: number
-  /** Every leaf has a training point, unless there were none at all. */
-  readonly leafMin: number
   at: number
   used: number
   problem: string | null
@@ -98,7 +93,7 @@ interface Reader {
   readonly size: Uint16Array
 }
 
-/** Reads a subtree and answers its points; the depth that is possible bounds how often it calls itself. */
+/** Reads a subtree and answers its points; it calls itself no deeper than a tree may be. */
 function readNode(reader: Reader, depth: number): number {
   const { view, at } = reader
   if (at + LEAF_BYTES > view.byteLength) return fail(reader, 'it ends within a tree')
@@ -107,7 +102,6 @@ function readNode(reader: Reader, depth: number): number {
   reader.feature[node] = feature
   if (feature === LEAF) {
     const points = view.getUint16(at + 1, true)
-    if (points < reader.leafMin) return fail(reader, 'a leaf has no points')
     reader.size[node] = points
     reader.at += LEAF_BYTES
     return points
@@ -116,7 +110,7 @@ function readNode(reader: Reader, depth: number): number {
   const threshold = view.getFloat32(at + 1, true)
   if (feature >= reader.featureCount) return fail(reader, `feature ${feature} of ${reader.featureCount}`)
   if (!Number.isFinite(threshold)) return fail(reader, 'a threshold is not finite')
-  if (depth >= reader.depthMax) return fail(reader, 'a tree is deeper than its points allow')
+  if (depth >= DEPTH_MAX) return fail(reader, 'a tree is too deep')
   reader.threshold[node] = threshold
   reader.at += SPLIT_BYTES
   const left = readNode(reader, depth + 1)

@@ -27,8 +27,9 @@ export const LEAF = 255
 /** Features are numbered in a byte. */
 export const FEATURES_MAX = 64
 export const TREES_MAX = 1000
-/** A tree is then at most 12 levels deep and a node's number in it fits 16 bits. */
 export const SUBSAMPLE_MAX = 4096
+/** The depth limit of the largest subsample; a node's number in its tree fits 16 bits. */
+export const DEPTH_MAX = 12
 
 const FLOAT32_MAX = 3.4028234663852886e38
 const EULER = 0.5772156649015329
@@ -54,11 +55,25 @@ export function scoreOfPath(meanPath: number, subsample: number): number {
   return usual === 0 ? 0.5 : 2 ** (-meanPath / usual)
 }
 
+/**
+ * Lets splits fall beyond the points of a node, too: by `share` of their range on either side, and by `least[feature]`
+ * at least. What lies outside of all that was seen is then cut off by itself, on a feature that never varied as well,
+ * while what was seen, if only rarely, is not.
+ */
+export interface Beyond {
+  readonly share: number
+  readonly least: readonly number[]
+}
+
 export interface TrainingOptions {
   /** 1 to `TREES_MAX`; 100 unless given. */
   readonly trees?: number
   /** 1 to `SUBSAMPLE_MAX`; 256 unless given, and never more than there are points. */
   readonly subsample?: number
+  /** Levels below the root, 1 to `DEPTH_MAX`; the average depth of so many points unless given, as in the paper. */
+  readonly depth?: number
+  /** Splits beyond the points of a node; none unless given, as in the paper. */
+  readonly beyond?: Beyond
 }
 
 /** What the trees of one forest are built with and into. */
@@ -67,6 +82,7 @@ interface Workshop {
   readonly featureCount: number
   readonly random: Random
   readonly depthMax: number
+  readonly beyond: Beyond | undefined
   /** Numbers of the points; the first `subsample` are those of the present tree, parted as it grows. */
   readonly order: Uint32Array
   readonly candidates: Uint8Array
@@ -85,19 +101,22 @@ export function trainForest(
   points: Float32Array,
   featureCount: number,
   random: Random,
-  { trees = 100, subsample = 256 }: TrainingOptions = {},
+  { trees = 100, subsample = 256, depth, beyond }: TrainingOptions = {},
 ): Forest {
   const rows = featureCount === 0 ? 0 : Math.floor(points.length / featureCount)
   if (featureCount > FEATURES_MAX) throw new RangeError(`at most ${FEATURES_MAX} features`)
   if (trees < 1 || trees > TREES_MAX) throw new RangeError(`1 to ${TREES_MAX} trees`)
+  if (depth !== undefined && (depth < 1 || depth > DEPTH_MAX)) throw new RangeError(`a depth of 1 to ${DEPTH_MAX}`)
   if (subsample < 1 || subsample > SUBSAMPLE_MAX) throw new RangeError(`a subsample of 1 to ${SUBSAMPLE_MAX}`)
   const size = Math.min(subsample, rows)
-  const nodesMax = trees * Math.max(1, 2 * size - 1)
+  const depthMax = depth ?? depthLimit(size)
+  const nodesMax = trees * (beyond === undefined ? Math.max(1, 2 * size - 1) : (2 << depthMax) - 1)
   const workshop: Workshop = {
     points: finite(points),
     featureCount,
     random,
-    depthMax: depthLimit(size),
+    depthMax,
+    beyond,
     order: Uint32Array.from({ length: rows }, (_, row) => row),
     candidates: new Uint8Array(featureCount),
     feature: new Uint8Array(nodesMax),
@@ -160,9 +179,9 @@ interface Split {
   readonly missingLeft: boolean
 }
 
-/** A feature at random of those that differ between the points, and a value at random in its range; null for none. */
+/** A feature at random of those that can be split, and a value at random in its range; null when there is none. */
 function drawSplit(workshop: Workshop, from: number, to: number): Split | null {
-  const { points, featureCount, random, order, candidates } = workshop
+  const { points, featureCount, random, beyond, order, candidates } = workshop
   for (let at = 0; at < featureCount; at++) candidates[at] = at
   for (let left = featureCount; left > 0; left--) {
     const drawn = random.nextBelow(left)
@@ -175,10 +194,13 @@ function drawSplit(workshop: Workshop, from: number, to: number): Split | null {
       if (value < low) low = value
       if (value > high) high = value
     }
-    if (!(low < high)) continue
-    let threshold = Math.fround(low + random.nextUnit() * (high - low))
+    if (!(low <= high)) continue
+    const more = beyond === undefined ? 0 : Math.max(beyond.share * (high - low), beyond.least[feature] ?? 0)
+    if (low === high && more === 0) continue
+    let threshold = Math.fround(low - more + random.nextUnit() * (high - low + 2 * more))
     // Rounding must not leave the right side empty; on the left there is at least the lowest.
-    if (!(threshold < high)) threshold = low
+    if (more === 0 && !(threshold < high)) threshold = low
+    threshold = Math.min(FLOAT32_MAX, Math.max(-FLOAT32_MAX, threshold))
     return { feature, threshold, missingLeft: missingGoesLeft(workshop, from, to, feature, threshold) }
   }
   return null

@@ -1,0 +1,288 @@
+import { type ForestModel, Severity } from '@driftline/proto'
+import type {
+  ClosedMinute,
+  DetectionConfig,
+  DetectionContext,
+  Detector,
+  DetectorState,
+} from '../../detection/detector.ts'
+import { contaminationOf, thresholdOf } from './alarm.ts'
+import { attribute } from './attribution.ts'
+import { featureCount, featureNames, featureOfKpi, labelOf, scaled } from './features.ts'
+import { scorePoint } from './forest.ts'
+import { seedOf } from './random.ts'
+import { addRow } from './reservoir.ts'
+import { decodeModel, type TrainedModel } from './trained-model.ts'
+import { isDue, type TrainingJob, trainingJob } from './training.ts'
+import { createWatchlist, type WatchedProcess, type Watchlist, watch } from './watched.ts'
+
+/** The detector, and what it wants trained: models come back through `onModel`. */
+export interface ForestDetector extends Detector {
+  /** Jobs since the last call, in the order of their minutes. */
+  takeJobs(): TrainingJob[]
+  /** Models that could not be read, since the start. */
+  refusedModels(): number
+}
+
+export interface ForestOptions {
+  /** Processes of one partition that have a forest. */
+  readonly forestsMax?: number
+}
+
+const VERSION = 1
+const MINUTE_MS = 60_000
+/** A trained model holds from the next full minute after this: training and publishing take well below a second. */
+const ADOPT_AFTER_MS = 60_000
+/** So many isolated minutes in a row make an anomaly; one counts as two or three by how wide its margin is. */
+const STREAK_MIN = 3
+const WIDE_MARGIN = 0.08
+/** While raised, this much below the threshold still counts. */
+const CLEAR_MARGIN = 0.01
+/** A gap in the data longer than this ends a row of minutes. */
+const GAP_MINUTES = 3
+/** A forest that has seen less than this knows no night: so much more is asked of the score, less as it grows. */
+const GROWN_UP_MS = 24 * 3_600_000
+const YOUTH_MARGIN = 0.1
+/** Features with a smaller share of the isolation are not named. */
+const SHARE_MIN = 0.05
+const SHARE_NAMED = 0.15
+const JOBS_MAX = 1000
+
+interface Detection {
+  readonly config: DetectionConfig
+  readonly forestsMax: number
+  list: Watchlist
+  /** Decoded models, made again from the list after a restart. */
+  readonly ready: Map<number, TrainedModel>
+  readonly minute: MinuteRows
+  readonly point: Float32Array
+  jobs: TrainingJob[]
+  refused: number
+}
+
+/** The rows of the minute that is being looked at. Room is kept from one to the next. */
+interface MinuteRows {
+  count: number
+  process: Int32Array
+  values: Float32Array
+  /** Place of each process of the minute; emptied after it. */
+  readonly placeOf: Map<number, number>
+}
+
+/** Finds minutes in which the KPIs of a process are, taken together, unlike those of the weeks before. */
+export function createIsolationForest(
+  config: DetectionConfig,
+  { forestsMax = 200 }: ForestOptions = {},
+): ForestDetector {
+  const detection: Detection = {
+    config,
+    forestsMax,
+    list: createWatchlist(),
+    ready: new Map(),
+    minute: { count: 0, process: new Int32Array(64), values: new Float32Array(64 * featureCount), placeOf: new Map() },
+    point: new Float32Array(featureCount),
+    jobs: [],
+    refused: 0,
+  }
+  return {
+    type: 'isolation_forest',
+    // The rows of minutes that it counts itself are what others wait for.
+    openAfterMs: 0,
+    closeAfterMs: 2 * MINUTE_MS,
+    onMinute(minute, context) {
+      collect(detection.minute, minute, context)
+      for (let place = 0; place < detection.minute.count; place++) judge(detection, place, minute, context)
+      detection.minute.placeOf.clear()
+    },
+    onModel: (process, model) => adopt(detection, process, model),
+    forgetProcess(process) {
+      detection.list.processes.delete(process)
+      detection.ready.delete(process)
+    },
+    takeJobs() {
+      const { jobs } = detection
+      detection.jobs = []
+      return jobs
+    },
+    refusedModels: () => detection.refused,
+    state: () => ({ version: VERSION, list: detection.list }),
+    restore: (state) => restore(detection, state),
+  }
+}
+
+/** Turns the lines of a minute into a row of features per process. */
+function collect(rows: MinuteRows, minute: ClosedMinute, { tracks }: DetectionContext): void {
+  rows.count = 0
+  for (let at = 0; at < minute.count; at++) {
+    const track = minute.track[at]!
+    const kpi = tracks.kpi[track]!
+    const feature = kpi === -1 ? -1 : featureOfKpi[kpi]!
+    if (feature === -1) continue
+    const process = tracks.process[track]!
+    let place = rows.placeOf.get(process)
+    if (place === undefined) {
+      place = rows.count++
+      rows.placeOf.set(process, place)
+      if (place === rows.process.length) widen(rows)
+      rows.process[place] = process
+      rows.values.fill(Number.NaN, place * featureCount, (place + 1) * featureCount)
+    }
+    rows.values[place * featureCount + feature] = scaled(feature, minute.value[at]!)
+  }
+}
+
+function widen(rows: MinuteRows): void {
+  const { process, values } = rows
+  rows.process = new Int32Array(2 * process.length)
+  rows.process.set(process)
+  rows.values = new Float32Array(2 * values.length)
+  rows.values.set(values)
+}
+
+function judge(detection: Detection, place: number, closed: ClosedMinute, context: DetectionContext): void {
+  const { minute: rows, config } = detection
+  const process = rows.process[place]!
+  const entry = entryOf(detection, process, context)
+  if (entry === undefined) return
+  const minute = Math.floor(closed.startMs / MINUTE_MS)
+  // A minute comes once; what came again, or late, would count twice.
+  if (minute <= entry.lastMinute) return
+  if (minute - entry.lastMinute > GAP_MINUTES) entry.streak = 0
+  entry.lastMinute = minute
+  const settings = context.settings(process)
+  if (settings.enabled && !settings.disabledTypes.has('isolation_forest')) {
+    look(detection, process, entry, place * featureCount, context, settings.sensitivity)
+  }
+  const windowMinutes = Math.floor(config.trainingWindowMs / MINUTE_MS)
+  addRow(entry.rows, minute, rows.values, place * featureCount, minute - windowMinutes)
+  if (isDue(entry, minute)) request(detection, process, entry, minute, context)
+}
+
+function entryOf(detection: Detection, process: number, { processes }: DetectionContext): WatchedProcess | undefined {
+  const { list, forestsMax, ready } = detection
+  const known = list.processes.get(process)
+  if (known !== undefined) return known
+  const id = processes.id(process)
+  const isGroup = id.startsWith('os:')
+  if (isGroup && list.processes.size >= forestsMax) return undefined
+  const salt = Number(seedOf(processes.tenant(process), id) & 0xffffffffn)
+  const entry = watch(list, process, isGroup, salt, forestsMax)
+  for (const decoded of ready.keys()) if (!list.processes.has(decoded)) ready.delete(decoded)
+  return entry
+}
+
+/** Scores a row, counts isolated minutes, and reports what has lasted. */
+function look(
+  detection: Detection,
+  process: number,
+  entry: WatchedProcess,
+  offset: number,
+  context: DetectionContext,
+  sensitivity: number,
+): void {
+  const trained = detection.ready.get(process)
+  const { model } = entry
+  if (trained === undefined || model === null) return
+  const { point, minute } = detection
+  for (let at = 0; at < model.features.length; at++) point[at] = minute.values[offset + model.features[at]!]!
+  const score = scorePoint(trained.forest, point)
+  const youth = 1 - Math.min(1, (model.trainedThroughMs - model.trainedFromMs) / GROWN_UP_MS)
+  const margin = score - thresholdOf(trained.tail, contaminationOf(sensitivity)) - youth * YOUTH_MARGIN
+  if (margin < (entry.isRaised ? -CLEAR_MARGIN : 0)) {
+    entry.streak = 0
+    entry.isRaised = false
+    return
+  }
+  entry.streak = Math.min(STREAK_MIN, entry.streak + 1 + Math.min(STREAK_MIN - 1, Math.floor(margin / WIDE_MARGIN)))
+  if (entry.streak < STREAK_MIN) return
+  entry.isRaised = true
+  entry.wasRaised = true
+  report(detection, process, model, trained, score, context)
+}
+
+type Adopted = NonNullable<WatchedProcess['model']>
+
+function report(
+  { point }: Detection,
+  process: number,
+  model: Adopted,
+  { forest }: TrainedModel,
+  score: number,
+  context: DetectionContext,
+): void {
+  const shares = new Float64Array(model.features.length)
+  attribute(forest, point, 0, shares)
+  const contributions = Array.from(shares, (share, at) => ({ metric: featureNames[model.features[at]!]!, share }))
+    .filter(({ share }) => share >= SHARE_MIN)
+    .sort((a, b) => b.share - a.share)
+  const named = contributions.filter(({ share }, at) => at === 0 || share >= SHARE_NAMED)
+  context.report({
+    process,
+    track: -1,
+    severity: Severity.WARNING,
+    value: Number.NaN,
+    expectedLow: Number.NaN,
+    expectedHigh: Number.NaN,
+    centre: Number.NaN,
+    score,
+    words: wordsOf(named, model.trainedThroughMs - model.trainedFromMs),
+    contributions,
+  })
+}
+
+/** `together unlike the 9 days before, set apart by CPU (60 %) and Disk write (25 %)`. */
+function wordsOf(named: readonly { readonly metric: string; readonly share: number }[], spanMs: number): string {
+  const hours = Math.max(1, Math.round(spanMs / 3_600_000))
+  const span = hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`
+  const parts = named.map(({ metric, share }) => `${labelOf(metric)} (${Math.round(share * 100)} %)`)
+  const list = parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
+  return `KPIs together unlike those of the ${span} before, set apart by ${list}`
+}
+
+function request(
+  detection: Detection,
+  process: number,
+  entry: WatchedProcess,
+  minute: number,
+  { processes }: DetectionContext,
+): void {
+  const of = { tenant: processes.tenant(process), process: processes.id(process) }
+  const seed = seedOf(of.tenant, of.process, String(minute))
+  const job = trainingJob(entry, of, seed, (minute + 1) * MINUTE_MS + ADOPT_AFTER_MS)
+  entry.requestedThrough = minute
+  entry.awaitsModel = job !== null
+  entry.wasRaised = entry.isRaised
+  // What finds no room is asked for again, as what got lost.
+  if (job !== null && detection.jobs.length < JOBS_MAX) detection.jobs.push(job)
+}
+
+function adopt(detection: Detection, process: number, model: ForestModel): void {
+  const entry = detection.list.processes.get(process)
+  if (entry === undefined) return
+  entry.awaitsModel = false
+  const features = model.features.map((name) => (featureNames as readonly string[]).indexOf(name))
+  const decoded = decodeModel(model.model)
+  const fits = decoded.kind === 'model' && decoded.model.forest.featureCount === features.length
+  if (!fits || features.includes(-1)) {
+    detection.refused += 1
+    return
+  }
+  entry.model = {
+    bytes: model.model.slice(),
+    features: Uint8Array.from(features),
+    trainedFromMs: Number(model.trainedFromMs),
+    trainedThroughMs: Number(model.trainedThroughMs),
+  }
+  detection.ready.set(process, decoded.model)
+}
+
+function restore(detection: Detection, state: DetectorState): void {
+  if (state['version'] !== VERSION) throw new Error(`state of version ${String(state['version'])}`)
+  detection.list = state['list'] as Watchlist
+  detection.ready.clear()
+  for (const [process, { model }] of detection.list.processes) {
+    if (model === null) continue
+    const decoded = decodeModel(model.bytes)
+    if (decoded.kind === 'model') detection.ready.set(process, decoded.model)
+  }
+}
