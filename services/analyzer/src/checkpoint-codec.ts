@@ -12,7 +12,7 @@ export interface PartitionMoment {
 }
 
 /** Raised when the shape of the state changes: an older checkpoint is then set aside. */
-const VERSION = 2
+const VERSION = 3
 /** Four letters with the version, and the CRC-32 of what follows. */
 const HEADER_BYTES = 8
 const NAME = Buffer.from(`DLC${VERSION}`)
@@ -29,7 +29,7 @@ export function encodeMoment({ state, ...rest }: PartitionMoment): Uint8Array {
 
 /** A view of a part of an array would be stored with the whole memory behind it, so the parts are copies. */
 function withoutSpareRoom(series: SeriesState): SeriesState {
-  const { size, low, high, column, slot, host, process, usedAtS, nowS, names } = series
+  const { size, low, high, column, slot, host, process, metric, attributes, unit, kind, usedAtS, nowS, names } = series
   const cut = <T extends { slice(start: number, end: number): T }>(array: T): T => array.slice(0, size)
   return {
     size,
@@ -39,6 +39,10 @@ function withoutSpareRoom(series: SeriesState): SeriesState {
     slot: cut(slot),
     host: cut(host),
     process: cut(process),
+    metric: cut(metric),
+    attributes: cut(attributes),
+    unit: cut(unit),
+    kind: cut(kind),
     usedAtS: cut(usedAtS),
     nowS,
     names,

@@ -3,6 +3,8 @@ import { epochLifeFor } from '@driftline/platform/bus/repeat-filter'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
 import { count, durationMs } from '@driftline/platform/units'
 import { z } from 'zod'
+import type { DetectionConfig } from './detection/detector.ts'
+import type { DetectionChange } from './installation-settings.ts'
 
 export const analyzerSettings = {
   dataDir: setting('data_dir', z.string().min(1), './data', 'Directory for everything that is kept'),
@@ -26,12 +28,13 @@ export interface StepConfig {
   readonly hostsMax: number
   /** Per host, the host itself among them. */
   readonly groupsMax: number
-  /** Of one partition; series that feed no KPI are not counted, and have a bound of their own. */
+  /** Of one partition; series that are passed over are not counted, and have a bound of their own. */
   readonly seriesMax: number
   /** Open buckets of one host; the oldest is closed to make room. */
   readonly bucketsMax: number
   /** Samples that wait for the definition of their series; the oldest are dropped. */
   readonly waitingMax: number
+  readonly detection: DetectionConfig
 }
 
 export interface AnalyzerConfig {
@@ -42,6 +45,18 @@ export interface AnalyzerConfig {
   /** Starts of a source are remembered for so long; the repeat filter's own time unless given. */
   readonly epochLifeMs?: number
   readonly step: StepConfig
+  /** What the installation's settings say for all processes; without it, what the base of the step says holds. */
+  readonly installation?: DetectionChange
+}
+
+export const defaultDetectionConfig: DetectionConfig = {
+  baselineWindowMs: 7 * 86_400_000,
+  trainingWindowMs: 30 * 86_400_000,
+  sensitivity: 0.8,
+  degradationShare: 0.2,
+  errorSpikeMultiple: 5,
+  exhaustionShare: 0.9,
+  tracksMax: 1_000_000,
 }
 
 export const defaultStepConfig: StepConfig = {
@@ -53,6 +68,7 @@ export const defaultStepConfig: StepConfig = {
   seriesMax: 1_000_000,
   bucketsMax: 120,
   waitingMax: 100_000,
+  detection: defaultDetectionConfig,
 }
 
 /** Errors: `config_invalid`. */

@@ -11,17 +11,20 @@ import {
   type ProcessIdentities,
   ProcessIdentitiesSchema,
   SeriesBatchSchema,
+  SettingsChangeSchema,
   topics,
 } from '@driftline/proto'
 import type { HostFacts } from './model/state.ts'
 import type { AnalyzerEvent, Origin } from './step.ts'
 
-/** Reads a record as an event of the analyzer. Records of things that are not on hosts are skipped. */
+/** Reads a record as an event of the analyzer. Process tables of things that are no hosts are skipped. */
 export function decodeRecord(record: BusRecord): Verdict<AnalyzerEvent> {
   if (record.topic === topics.ticks.name) return emit({ kind: 'tick', storedAtMs: record.storedAtMs })
   const { tenant } = record.headers
   const process = record.key.slice(tenant.length + 1)
-  if (!record.key.startsWith(`${tenant}/host:`)) return skip('not_on_a_host')
+  const isSettings = record.topic === topics.settings.name
+  if (!isSettings && !record.key.startsWith(`${tenant}/`)) return deadLetter('key_malformed', record.key)
+  if (record.topic === topics.snapshots.name && !process.startsWith('host:')) return skip('not_on_a_host')
   const origin = { hostKey: record.key, tenant, process, storedAtMs: record.storedAtMs }
   try {
     return decodeValue(record, origin)
@@ -39,6 +42,9 @@ function decodeValue({ topic, value }: BusRecord, origin: Origin): Verdict<Analy
   if (topic === topics.series.name) {
     const { series } = fromBinary(SeriesBatchSchema, value)
     return emit({ kind: 'series', hostKey: origin.hostKey, series })
+  }
+  if (topic === topics.settings.name) {
+    return emit({ kind: 'settings', change: fromBinary(SettingsChangeSchema, value) })
   }
   const snapshot = fromBinary(PackedSnapshotSchema, value)
   const frame = { timeMs: Number(snapshot.timeMs), keyFrame: snapshot.keyFrame, ...decodeTable(snapshot.table) }

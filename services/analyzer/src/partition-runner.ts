@@ -9,12 +9,21 @@ import type { CheckpointStore, Holding } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
 import { decodeRecord } from './decode.ts'
 import { createInputMerge } from './input-merge.ts'
+import { installationRecord } from './installation-settings.ts'
 import { kpiRecord } from './kpi-record.ts'
 import { createPartitionState } from './model/state.ts'
-import { openPartition, type Partition, step } from './step.ts'
+import { openPartition, type Partition, stateOf, step } from './step.ts'
 
 /** In the order in which records that were stored at the same moment are applied. */
-export const inputTopics = [topics.series.name, topics.snapshots.name, topics.samples.name, topics.ticks.name]
+export const inputTopics = [
+  topics.settings.name,
+  topics.series.name,
+  topics.snapshots.name,
+  topics.samples.name,
+  topics.ticks.name,
+]
+/** What is said once and holds from then on: read again from the beginning by who has no checkpoint. */
+const lastingTopics = [topics.settings.name, topics.series.name]
 
 export interface PartitionRunnerDeps {
   readonly bus: Bus
@@ -34,6 +43,8 @@ export interface PartitionRunner {
   close(): Promise<void>
   /** Another instance has taken the partition: this one has stopped working on it, whatever the bus thinks. */
   isReplaced(): boolean
+  /** Publishes a record with the next ones, such as a change of settings that was worked out meanwhile. */
+  publish(record: OutgoingRecord): void
 }
 
 /** Several thousand records wait only while one topic is far behind the others. */
@@ -49,7 +60,7 @@ interface Runner {
   readonly partition: Partition
   readonly merge: ReturnType<typeof createInputMerge>
   readonly repeats: ReturnType<typeof createRepeatFilter>
-  /** KPIs that are not yet published; a checkpoint is only made while there are none. */
+  /** Records that are not yet published; a checkpoint is only made while there are none. */
   readonly outbox: OutgoingRecord[]
   /** Positions of the last stored checkpoint. */
   saved: ReadonlyMap<string, number>
@@ -93,10 +104,14 @@ export async function openPartitionRunner(
     closed: false,
     replaced: false,
   }
-  if (moment === null) await learnSeries(runner)
+  if (moment === null) await learnWhatLasts(runner)
+  await publishInstallation(runner)
   return {
     handle: (batch) => handle(runner, batch),
     isReplaced: () => runner.replaced,
+    publish(record) {
+      if (!runner.closed) runner.outbox.push(record)
+    },
     async close() {
       if (runner.closed) return
       runner.closed = true
@@ -123,13 +138,22 @@ async function topicsBehind({ bus, group }: PartitionRunnerDeps, number: number)
   return new Set(inputTopics.filter((_, index) => lags[index]! > 0))
 }
 
-/** Without a checkpoint, definitions that the group has read long ago are read again: samples do not repeat them. */
-async function learnSeries({ deps, number, partition, config }: Runner): Promise<void> {
-  const records = await deps.bus.read(topics.series.name, number, 0, Number.MAX_SAFE_INTEGER)
-  for (const record of records) {
-    const verdict = decodeRecord(record)
-    if (verdict.kind === 'emit') step(config.step, partition, verdict.value)
+/** Without a checkpoint, what the group has read long ago is read again: samples do not repeat it. */
+async function learnWhatLasts({ deps, number, partition, config }: Runner): Promise<void> {
+  for (const topic of lastingTopics) {
+    for (const record of await deps.bus.read(topic, number, 0, Number.MAX_SAFE_INTEGER)) {
+      const verdict = decodeRecord(record)
+      if (verdict.kind === 'emit') step(config.step, partition, verdict.value)
+    }
   }
+}
+
+/** The installation's settings reach detectors as everything else does, so that the stream tells what they went by. */
+async function publishInstallation({ config, deps, number, partition }: Runner): Promise<void> {
+  if (config.installation === undefined) return
+  const known = partition.engine.installationSettings()
+  const record = installationRecord(config.installation, known, number, deps.clock.nowMs())
+  if (record !== null) await deps.bus.publish([record])
 }
 
 async function handle(runner: Runner, batch: RecordBatch): Promise<number> {
@@ -167,12 +191,19 @@ function drain(runner: Runner): void {
     metrics.records.inc({ verdict: verdict.kind })
     if (verdict.kind === 'dead-letter') refuse(runner, record, verdict)
     if (verdict.kind !== 'emit') continue
+    const beganAtMs = performance.now()
     const outcome = step(config.step, partition, verdict.value)
     metrics.count(outcome)
+    const { length } = outcome.closed
+    if (length > 0) metrics.stepSeconds.observe((performance.now() - beganAtMs) / 1000 / length)
     for (const rows of outcome.closed) {
       outbox.push(kpiRecord(rows, config.step.bucketMs))
       const endMs = rows.bucketTimeMs + config.step.bucketMs
       metrics.closeSeconds.observe(Math.max(0, deps.clock.nowMs() - endMs) / 1000)
+    }
+    outbox.push(...outcome.detection.records)
+    for (const { detector, error } of outcome.detection.failures) {
+      deps.logger.error({ detector, error, partition: runner.number }, 'a detector failed and begins anew')
     }
   }
 }
@@ -199,7 +230,7 @@ function flush(runner: Runner): Promise<void> {
 }
 
 /**
- * Stores state and positions as of now. KPIs of what the state has seen must be out, or they would be lost; when some
+ * Stores state and positions as of now. Records of what the state has seen must be out, or they would be lost; when some
  * have come meanwhile, the next batch tries again. A failure is not the batch's: input is read again from further back.
  */
 async function checkpoint(runner: Runner): Promise<void> {
@@ -207,7 +238,8 @@ async function checkpoint(runner: Runner): Promise<void> {
   if (outbox.length > 0) return
   const beganAtMs = deps.clock.nowMs()
   const positions = merge.positions()
-  const bytes = encodeMoment({ positions, repeats: runner.repeats.snapshot(), state: runner.partition.state })
+  const bytes = encodeMoment({ positions, repeats: runner.repeats.snapshot(), state: stateOf(runner.partition) })
+  deps.metrics.setCounts(number, runner.partition.engine.count())
   deps.metrics.checkpointBytes.set({ partition: String(number) }, bytes.length)
   try {
     if (await runner.holding.save(bytes)) runner.saved = positions

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { defaultStepConfig } from './config.ts'
 import { kpiRecord } from './kpi-record.ts'
 import { createPartitionState, type PartitionState } from './model/state.ts'
-import { type AnalyzerEvent, openPartition, step } from './step.ts'
+import { type AnalyzerEvent, openPartition, type Partition, stateOf, step } from './step.ts'
 import { hostEvents, tick } from './testing/events.ts'
 
 // Machines that run much else at once are slow, and hundreds of runs add up.
@@ -42,7 +42,10 @@ function eventsOf(host: HostEvents, scans: readonly Scan[]): AnalyzerEvent[] {
 
 /** Bytes of every KPI record by host and sequence; two for one sequence would show as an array. */
 function publish(state: PartitionState, events: readonly AnalyzerEvent[], into = new Map<string, Buffer[]>()) {
-  const partition = openPartition(defaultStepConfig, state)
+  return goOn(openPartition(defaultStepConfig, state), events, into)
+}
+
+function goOn(partition: Partition, events: readonly AnalyzerEvent[], into = new Map<string, Buffer[]>()) {
   for (const event of events) {
     for (const rows of step(defaultStepConfig, partition, event).closed) {
       const { headers, value } = kpiRecord(rows, 1000)
@@ -88,11 +91,11 @@ test('a restart from a checkpoint at any point gives the same KPIs, and repeats 
       const events = [...eventsOf(hostEvents('a'), list), tick(1_000_000)]
       const whole = publish(createPartitionState(), events)
       const at = Math.floor(where * events.length)
-      const state = createPartitionState()
-      const before = publish(state, events.slice(0, at))
-      const checkpoint = serialize(state)
+      const partition = openPartition(defaultStepConfig, createPartitionState())
+      const before = goOn(partition, events.slice(0, at))
+      const checkpoint = serialize(stateOf(partition))
       // Work done after the checkpoint was published and then forgotten by the crash.
-      const doomed = publish(state, events.slice(at, at + lost))
+      const doomed = goOn(partition, events.slice(at, at + lost))
       const after = publish(deserialize(checkpoint) as PartitionState, events.slice(at))
       for (const [key, [bytes]] of doomed) expect(after.get(key)?.[0]).toEqual(bytes)
       expect(new Map([...before, ...after])).toEqual(whole)

@@ -1,8 +1,8 @@
-import { EndKind } from '@driftline/proto'
+import { EndKind, hostMetrics } from '@driftline/proto'
 import { describe, expect, test } from 'vitest'
 import { defaultStepConfig } from './config.ts'
 import type { KpiRows } from './model/close.ts'
-import { columnOf } from './model/columns.ts'
+import { columnOf, passedOver } from './model/columns.ts'
 import { createPartitionState } from './model/state.ts'
 import { type AnalyzerEvent, type Outcome, openPartition, step } from './step.ts'
 import { hostEvents, START_MS, tick } from './testing/events.ts'
@@ -133,6 +133,7 @@ describe('KPIs of a host', () => {
       memoryShare: 0.25,
       ioShare: 0.125,
       networkShare: Number.NaN,
+      endedTimeMs: Number.NaN,
       instances: 200,
     })
   })
@@ -308,10 +309,11 @@ describe('bounds', () => {
     expect(total(outcomes, ({ dropped }) => dropped[bound])).toBeGreaterThan(0)
   })
 
-  test('series that feed no KPI take no room from those that do', () => {
+  test('series that are passed over take no room from those that are not', () => {
     const { series, ...rest } = web.define(['a']) as Extract<AnalyzerEvent, { kind: 'series' }>
-    const feeding = series.filter((each) => columnOf(each) !== -1)
-    const idle = feeding.map((each) => ({ ...each, id: each.id + 1n, attributes: '{"a":"b"}' }))
+    const feeding = series.filter((each) => columnOf(each) !== passedOver)
+    const part = { process: web.process, metric: hostMetrics.diskRead.name, attributes: '{"a":"b"}' }
+    const idle = feeding.map((each) => ({ ...each, ...part, id: each.id + 1n }))
     const config = { ...defaultStepConfig, seriesMax: feeding.length }
     const { outcomes } = run(
       [

@@ -7,7 +7,11 @@ export interface KpiRows {
   readonly tenant: string
   readonly bucketTimeMs: number
   readonly process: string[]
+  /** Slot of each process in its host. */
+  readonly slot: readonly number[]
   readonly executionTimeMs: Float64Array
+  /** Median lifetime of instances that ended in the bucket: the part of the execution time that does not just grow. */
+  readonly endedTimeMs: Float64Array
   readonly successRate: Float64Array
   readonly errorRate: Float64Array
   readonly throughputPerSecond: Float64Array
@@ -59,7 +63,9 @@ function createRows(host: HostState, bucketTimeMs: number, slots: readonly numbe
     tenant: host.tenant,
     bucketTimeMs,
     process: slots.map((slot) => host.processes[slot]!),
+    slot: slots,
     executionTimeMs: empty(),
+    endedTimeMs: empty(),
     successRate: empty(),
     errorRate: empty(),
     throughputPerSecond: empty(),
@@ -109,7 +115,8 @@ function fillGroup(rows: KpiRows, row: number, host: HostState, bucket: Bucket, 
   const { logicalCpus, memoryBytes } = host.facts
   const alive = bucket.alive?.get(slot)
   const ageMs = alive === undefined ? Number.NaN : Math.max(0, bucket.startMs + bucketMs - alive.oldestStartMs)
-  rows.executionTimeMs[row] = firstKnown(median(bucket.lifetimes.get(slot)), ageMs)
+  rows.endedTimeMs[row] = median(bucket.lifetimes.get(slot))
+  rows.executionTimeMs[row] = firstKnown(rows.endedTimeMs[row]!, ageMs)
   const expected = bucket.expectedEnds.get(slot) ?? 0
   const unexpected = bucket.unexpectedEnds.get(slot) ?? 0
   // Without ends 0 / 0 is NaN, which is what "no data" is written as.

@@ -1,4 +1,4 @@
-import { groupMetrics, hostMetrics, MetricKind, type Series } from '@driftline/proto'
+import { agentMetrics, groupMetrics, hostMetrics, MetricKind, type Series } from '@driftline/proto'
 
 /** What is measured of a process and feeds its KPIs; the number is the column in a bucket. */
 export const column = {
@@ -43,10 +43,44 @@ const hostColumns = new Map<string, number>([
   [hostMetrics.uptime.name, column.uptimeSeconds],
 ])
 
-/** The column that a series feeds, or -1. Series with attributes are parts of one without: they feed none. */
+const noColumns = new Map<string, number>()
+
+/** What becomes of a series that feeds no column. */
+export const ownTrack = -2
+export const passedOver = -1
+
+/**
+ * Series of hosts and process groups that nobody looks at one by one, whatever their attributes: they say again, or in
+ * parts, what a KPI or another track says. Every other series of any process is a track of its own.
+ */
+const repeating: ReadonlySet<string> = new Set([
+  // Sums over devices, interfaces and modes are KPIs; of these a machine has dozens.
+  hostMetrics.cpuByState.name,
+  hostMetrics.diskRead.name,
+  hostMetrics.diskWrite.name,
+  hostMetrics.diskBusy.name,
+  hostMetrics.networkReceive.name,
+  hostMetrics.networkTransmit.name,
+  // The share of each file system says it, and has a limit.
+  hostMetrics.filesystemUsed.name,
+  // The load over a minute says it sooner.
+  hostMetrics.load5.name,
+  hostMetrics.load15.name,
+  // Address space that is reserved costs nothing and comes in leaps.
+  groupMetrics.virtualMemory.name,
+  // The agent's own pace follows that of its machine.
+  agentMetrics.scanDuration.name,
+])
+
+/** The column that a series feeds, `ownTrack` or `passedOver`. Series with attributes are parts: they feed no column. */
 export function columnOf(series: Pick<Series, 'process' | 'metric' | 'kind' | 'attributes'>): number {
-  if (series.attributes !== '{}' || series.kind !== MetricKind.GAUGE) return -1
-  if (series.process.startsWith('os:')) return groupColumns.get(series.metric) ?? -1
-  if (series.process.startsWith('host:')) return hostColumns.get(series.metric) ?? -1
-  return -1
+  const { process, metric, kind, attributes } = series
+  const columns = process.startsWith('os:') ? groupColumns : process.startsWith('host:') ? hostColumns : noColumns
+  if (kind === MetricKind.GAUGE && attributes === '{}') {
+    const known = columns.get(metric)
+    if (known !== undefined) return known
+  }
+  if (columns !== noColumns && repeating.has(metric)) return passedOver
+  const isKnownKind = kind === MetricKind.GAUGE || kind === MetricKind.DELTA || kind === MetricKind.CUMULATIVE
+  return isKnownKind ? ownTrack : passedOver
 }

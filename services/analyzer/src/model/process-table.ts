@@ -130,13 +130,13 @@ function judgeEnds(
   effects: FrameEffects,
 ): void {
   const { table } = host
+  for (const [slot, longestMs] of effects.longest) {
+    if (longestMs >= LONG_RUNNING_MS) table.longRunningUntilMs.set(slot, timeMs + LONG_RUNNING_FOR_MS)
+  }
   for (const [slot, ends] of effects.unknownEnds) {
-    const isLongRunning =
-      (effects.longest.get(slot) ?? 0) >= LONG_RUNNING_MS || (table.longRunningUntilMs.get(slot) ?? 0) > timeMs
-    if ((effects.longest.get(slot) ?? 0) >= LONG_RUNNING_MS)
-      table.longRunningUntilMs.set(slot, timeMs + LONG_RUNNING_FOR_MS)
+    const ranLong = (table.longRunningUntilMs.get(slot) ?? 0) > timeMs
     const survivors = (table.alive.get(slot)?.count ?? 0) - (effects.started.get(slot) ?? 0)
-    if (isLongRunning && survivors <= 0 && before.has(slot)) table.lost.set(slot, { lostAtMs: timeMs, ends })
+    if (ranLong && survivors <= 0 && before.has(slot)) table.lost.set(slot, { lostAtMs: timeMs, ends })
     else if (bucket !== null) bump(bucket.expectedEnds, slot, ends)
   }
   for (const [slot, { lostAtMs, ends }] of table.lost) {
@@ -146,4 +146,10 @@ function judgeEnds(
     if (bucket !== null) bump(cameBack ? bucket.unexpectedEnds : bucket.expectedEnds, slot, ends)
   }
   for (const [slot, untilMs] of table.longRunningUntilMs) if (untilMs < timeMs) table.longRunningUntilMs.delete(slot)
+}
+
+/** Whether an instance of a group has run for a minute at a time, or had within the ten minutes before. */
+export function isLongRunning(host: HostState, slot: number, alive: AliveGroups, timeMs: number): boolean {
+  const oldestMs = timeMs - (alive.get(slot)?.oldestStartMs ?? Number.POSITIVE_INFINITY)
+  return oldestMs >= LONG_RUNNING_MS || (host.table.longRunningUntilMs.get(slot) ?? 0) > timeMs
 }

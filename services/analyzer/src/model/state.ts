@@ -1,10 +1,14 @@
+import type { DetectionState } from '../detection/engine-core.ts'
 import { columnCount } from './columns.ts'
+import { createLanes, type Lanes } from './lanes.ts'
 
 /** Everything that the analyzer knows of one partition. Plain data and typed arrays: it is stored as it is. */
 export interface PartitionState {
   readonly hosts: Map<string, HostState>
   readonly series: SeriesState
   readonly waiting: WaitingSamples
+  /** As of the checkpoint that it was restored from; the engine goes on with it. Null before the first. */
+  readonly detection: DetectionState | null
 }
 
 /** What series ids mean, as parallel arrays; `size` elements of each are in use. The look-up is rebuilt from it. */
@@ -12,12 +16,18 @@ export interface SeriesState {
   size: number
   low: Uint32Array
   high: Uint32Array
+  /** A column of buckets, `ownTrack` or `passedOver`. */
   column: Int8Array
-  /** Slot of the process in its host; -1 while it has none. */
+  /** Slot of the process in its host, or lane of a series that is a track of its own; -1 while it has none. */
   slot: Int32Array
-  /** Routing key of the host, and process id, as indexes into `names`; -1 for series that feed no KPI. */
+  /** Routing key of the host, and process id, as indexes into `names`; -1 for series that are passed over. */
   host: Int32Array
   process: Int32Array
+  /** Likewise what names a track of its own, and its MetricKind; -1 and 0 for all others. */
+  metric: Int32Array
+  attributes: Int32Array
+  unit: Int32Array
+  kind: Uint8Array
   /** When a series was last defined or had a sample: seconds of `nowS`; 0 before there was a time. */
   usedAtS: Uint32Array
   /** The latest time at which the bus stored an input, seconds since the epoch. */
@@ -37,7 +47,10 @@ export interface WaitingSample {
   readonly value: number
 }
 
-/** One host and its groups. Slot 0 is the host itself, the others are groups; times are event time. */
+/**
+ * One host and its groups: slot 0 is the host itself, the others are groups. A device, a service, or whatever else has
+ * a routing key of its own, is kept as a host without groups. Times are event time.
+ */
 export interface HostState {
   /** Routing key, such as `default/host:web-1`. */
   readonly key: string
@@ -45,6 +58,11 @@ export interface HostState {
   /** Process id per slot; empty for a free slot. */
   readonly processes: string[]
   readonly slotOf: Map<string, number>
+  /** Number among the units of detection, and per slot among its processes; -1 while it has none. */
+  readonly unit: number
+  readonly processNumber: number[]
+  /** Series that are tracks of their own. */
+  readonly lanes: Lanes
   readonly samples: Feed
   readonly snapshots: Feed
   /** Buckets that start before this are closed. */
@@ -105,6 +123,9 @@ export interface Bucket {
   /** `columnCount` numbers per slot. */
   sums: Float64Array
   counts: Uint32Array
+  /** Per lane: sum, and what to divide it by; 0 without data. */
+  laneSums: Float64Array
+  laneWeights: Float64Array
   /** The groups alive at the last frame of the bucket; null without a frame. */
   alive: AliveGroups | null
   readonly starts: Map<number, number>
@@ -126,21 +147,29 @@ export function createPartitionState(): PartitionState {
       slot: new Int32Array(INITIAL_SERIES),
       host: new Int32Array(INITIAL_SERIES),
       process: new Int32Array(INITIAL_SERIES),
+      metric: new Int32Array(INITIAL_SERIES),
+      attributes: new Int32Array(INITIAL_SERIES),
+      unit: new Int32Array(INITIAL_SERIES),
+      kind: new Uint8Array(INITIAL_SERIES),
       usedAtS: new Uint32Array(INITIAL_SERIES),
       nowS: 0,
       names: [],
     },
     waiting: { samples: [] },
+    detection: null,
   }
 }
 
 /** `process` is the id of the host itself: it takes slot 0. */
-export function createHostState(key: string, tenant: string, process: string): HostState {
+export function createHostState(key: string, tenant: string, process: string, unit: number): HostState {
   return {
     key,
     tenant,
     processes: [process],
     slotOf: new Map([[process, 0]]),
+    unit,
+    processNumber: [-1],
+    lanes: createLanes(),
     samples: { timeMs: Number.NEGATIVE_INFINITY, storedAtMs: Number.NEGATIVE_INFINITY },
     snapshots: { timeMs: Number.NEGATIVE_INFINITY, storedAtMs: Number.NEGATIVE_INFINITY },
     closedThroughMs: Number.NEGATIVE_INFINITY,
@@ -157,11 +186,13 @@ export function createHostState(key: string, tenant: string, process: string): H
   }
 }
 
-export function createBucket(startMs: number, slots: number): Bucket {
+export function createBucket(startMs: number, slots: number, lanes: number): Bucket {
   return {
     startMs,
     sums: new Float64Array(slots * columnCount),
     counts: new Uint32Array(slots * columnCount),
+    laneSums: new Float64Array(lanes),
+    laneWeights: new Float64Array(lanes),
     alive: null,
     starts: new Map(),
     lifetimes: new Map(),
