@@ -33,6 +33,11 @@ export interface ExpressionReading {
 /** An expression ready to judge samples in event time; numbers come in the units that it was compiled for. */
 export interface ExpressionProgram {
   readonly inputs: readonly ExpressionInput[]
+  /** Whether it may become true without a new value, as `count(x, 5m) == 0` does. */
+  readonly judgesSilence: boolean
+  /** Where its first reading becomes true, in the unit of that reading, if it only compares it with a number; else NaN. */
+  readonly expectedLow: number
+  readonly expectedHigh: number
   createState(): ExpressionState
   /** Takes in a value of `inputs[input]`; what is not finite is ignored. */
   observe(state: ExpressionState, input: number, timeMs: number, value: number): void
@@ -72,6 +77,8 @@ function programOf(tree: ConditionTree): ExpressionProgram {
   const nothing = createState()
   return {
     inputs,
+    judgesSilence: windows.some(({ layout }) => layout.fn === 'count'),
+    ...expectedRange(tree),
     createState,
     observe: (state, input, timeMs, value) => {
       if (!Number.isFinite(value) || !Number.isFinite(timeMs)) return
@@ -90,6 +97,20 @@ function programOf(tree: ConditionTree): ExpressionProgram {
     readings: (state, moment) =>
       [...readings].map(([text, { input, read }]) => ({ text, input, value: read(state, moment) })),
   }
+}
+
+const READINGS: ReadonlySet<string> = new Set(['input', 'window'])
+
+/** What a plain comparison of one reading with one number expects of it. */
+function expectedRange(tree: ConditionTree): Pick<ExpressionProgram, 'expectedLow' | 'expectedHigh'> {
+  const range = { expectedLow: Number.NaN, expectedHigh: Number.NaN }
+  if (tree.kind !== 'compare' || tree.operator === '==' || tree.operator === '!=') return range
+  const { left, right } = tree
+  const isMirrored = left.kind === 'constant'
+  const [reading, limit] = isMirrored ? [right, left] : [left, right]
+  if (!READINGS.has(reading.kind) || limit.kind !== 'constant') return range
+  const isAbove = tree.operator.startsWith('>') !== isMirrored
+  return isAbove ? { ...range, expectedHigh: limit.value } : { ...range, expectedLow: limit.value }
 }
 
 function inputOf({ inputs }: Building, input: ExpressionInput): number {

@@ -201,6 +201,20 @@ test('the readings name each number once, with its value', () => {
   ])
 })
 
+test.each([
+  ['amount > 100000', Number.NaN, 100_000, false],
+  ['90 % >= cpu', 0.9, Number.NaN, false],
+  ['latency > 1 s', Number.NaN, 1000, false],
+  ['rate(a, 1m) < 5/min', 5 / 60, Number.NaN, false],
+  ['a > b', Number.NaN, Number.NaN, false],
+  ['a == 5', Number.NaN, Number.NaN, false],
+  ['a > 1 and a < 5', Number.NaN, Number.NaN, false],
+  ['count(a, 5m) < 1', 1, Number.NaN, true],
+])('%s expects from %d to %d', (text, low, high, judgesSilence) => {
+  const program = programOf(text, { latency: 'ms' })
+  expect(program).toMatchObject({ expectedLow: low, expectedHigh: high, judgesSilence })
+})
+
 describe('against an evaluator that keeps every sample', () => {
   const sample = fc.record({
     name: fc.constantFrom(...names),

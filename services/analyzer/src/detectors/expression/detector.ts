@@ -1,0 +1,218 @@
+import { type ExpressionMoment, type ExpressionRule, Severity } from '@driftline/proto'
+import type { ClosedBucket, DetectionConfig, DetectionContext, Detector } from '../../detection/detector.ts'
+import { type Binding, bindRules, type Compiler, createCompiler, type Group, type ProcessState } from './bindings.ts'
+import { tellReadings } from './readings.ts'
+
+/** A number without a newer value for so long is unknown. */
+const STALE_MS = 300_000
+const SECOND_MS = 1000
+
+interface State extends Record<string, unknown> {
+  readonly version: 1
+  /** By number of the process; only those that have rules. */
+  readonly processes: Map<number, ProcessState>
+}
+
+interface Judging {
+  state: State
+  readonly compiler: Compiler
+  readonly bindings: Map<number, Binding>
+  /** The process of each track that its rules look at. */
+  readonly ownerOf: Map<number, number>
+  /** Processes whose rules may become true while nothing comes, by unit. */
+  readonly silent: Map<number, Set<number>>
+  /** What was restored is bound before anything else is judged. */
+  restored: boolean
+  /** Reused: groups that the values of a bucket went to. */
+  readonly touched: Group[]
+  readonly touchedProcess: number[]
+  /** Reused: what is judged. */
+  readonly moment: ExpressionMoment
+}
+
+/** Expressions of users (language: `proto/src/expressions`): an anomaly while one is true. */
+export function createExpression(_config: DetectionConfig): Detector {
+  const judging: Judging = {
+    state: { version: 1, processes: new Map() },
+    compiler: createCompiler(),
+    bindings: new Map(),
+    ownerOf: new Map(),
+    silent: new Map(),
+    restored: false,
+    touched: [],
+    touchedProcess: [],
+    moment: { nowMs: 0, staleMs: STALE_MS, process: '', attributes: new Map() },
+  }
+  const { bindings, touched, touchedProcess } = judging
+  return {
+    type: 'expression',
+    openAfterMs: 0,
+    closeAfterMs: 10_000,
+    onBucket(bucket, context) {
+      if (judging.restored) bindRestored(judging, context)
+      takeInTracks(judging, bucket, context)
+      takeInValues(judging, bucket, context)
+      for (let i = 0; i < touched.length; i++) {
+        const group = touched[i]!
+        if (!group.program.judgesSilence)
+          judge(judging, touchedProcess[i]!, group, bucket.startMs, bucket.endMs, context)
+      }
+    },
+    onTime(unit, nowMs, context) {
+      if (judging.restored) bindRestored(judging, context)
+      const silent = judging.silent.get(unit)
+      if (silent === undefined) return
+      for (const process of [...silent].sort((a, b) => a - b)) {
+        const rules = context.settings(process).expressions
+        for (const group of bindingOf(judging, process, rules, context).groups) {
+          if (group.program.judgesSilence) judge(judging, process, group, nowMs - SECOND_MS, nowMs, context)
+        }
+      }
+    },
+    forgetTrack(track) {
+      const process = judging.ownerOf.get(track)
+      if (process === undefined) return
+      const { tracks } = judging.state.processes.get(process)!
+      tracks.splice(tracks.indexOf(track), 1)
+      bindings.delete(process)
+      judging.ownerOf.delete(track)
+    },
+    forgetProcess(process) {
+      for (const track of judging.state.processes.get(process)?.tracks ?? []) judging.ownerOf.delete(track)
+      judging.state.processes.delete(process)
+      bindings.delete(process)
+      for (const processes of judging.silent.values()) processes.delete(process)
+    },
+    state: () => judging.state,
+    restore(stored) {
+      if (stored['version'] !== 1) throw new TypeError('expression: the stored state is of another version')
+      judging.state = stored as State
+      bindings.clear()
+      judging.ownerOf.clear()
+      for (const [process, { tracks }] of judging.state.processes) {
+        for (const track of tracks) judging.ownerOf.set(track, process)
+      }
+      judging.silent.clear()
+      judging.restored = true
+    },
+  }
+}
+
+function bindRestored(judging: Judging, context: DetectionContext): void {
+  judging.restored = false
+  for (const process of judging.state.processes.keys()) {
+    bindingOf(judging, process, context.settings(process).expressions, context)
+  }
+}
+
+/** Notes the tracks that rules name and that are new, so that their processes are bound anew, once for all of them. */
+function takeInTracks(judging: Judging, bucket: ClosedBucket, context: DetectionContext): void {
+  const { bindings, state, compiler, ownerOf } = judging
+  for (let i = 0; i < bucket.count; i++) {
+    const track = bucket.track[i]!
+    const process = context.tracks.process[track]!
+    const rules = context.settings(process).expressions
+    if (rules.length === 0 || bindings.get(process)?.routes.has(track)) continue
+    const metric = context.tracks.metric(track)
+    if (!rules.some(({ expression }) => compiler.names(expression, metric))) continue
+    const own: ProcessState = state.processes.get(process) ?? { tracks: [], rules: new Map() }
+    state.processes.set(process, own)
+    if (!ownerOf.has(track)) own.tracks.push(track)
+    ownerOf.set(track, process)
+    bindings.delete(process)
+  }
+}
+
+function takeInValues(judging: Judging, bucket: ClosedBucket, context: DetectionContext): void {
+  const { touched, touchedProcess } = judging
+  touched.length = 0
+  touchedProcess.length = 0
+  for (let i = 0; i < bucket.count; i++) {
+    const track = bucket.track[i]!
+    const process = context.tracks.process[track]!
+    const rules = context.settings(process).expressions
+    if (rules.length === 0) continue
+    const { routes } = bindingOf(judging, process, rules, context)
+    const ways = routes.get(track)
+    if (ways === undefined) routes.set(track, [])
+    else {
+      for (const { group, input } of ways) {
+        group.program.observe(group.state.numbers, input, bucket.startMs, bucket.value[i]!)
+        if (group.touchedMs === bucket.startMs) continue
+        group.touchedMs = bucket.startMs
+        touched.push(group)
+        touchedProcess.push(process)
+      }
+    }
+  }
+}
+
+/** The rules of a process bound to its tracks, anew when the rules or the tracks that they name have changed. */
+function bindingOf(
+  judging: Judging,
+  process: number,
+  rules: readonly ExpressionRule[],
+  context: DetectionContext,
+): Binding {
+  const { bindings, state, compiler } = judging
+  const known = bindings.get(process)
+  if (known !== undefined && (known.source === rules || sameRules(known.source, rules))) return known
+  const own: ProcessState = state.processes.get(process) ?? { tracks: [], rules: new Map() }
+  if (rules.length > 0) state.processes.set(process, own)
+  const binding = bindRules(compiler, process, rules, own, context)
+  bindings.set(process, binding)
+  watchSilence(judging, context.processes.unit(process), process, binding.judgesSilence)
+  return binding
+}
+
+function watchSilence({ silent }: Judging, unit: number, process: number, watch: boolean): void {
+  const processes = silent.get(unit) ?? new Set<number>()
+  if (watch) processes.add(process)
+  else processes.delete(process)
+  if (processes.size > 0) silent.set(unit, processes)
+  else silent.delete(unit)
+}
+
+function sameRules(left: readonly ExpressionRule[], right: readonly ExpressionRule[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((rule, at) => {
+      const other = right[at]!
+      return rule.name === other.name && rule.expression === other.expression && rule.severity === other.severity
+    })
+  )
+}
+
+function judge(
+  { moment }: Judging,
+  process: number,
+  group: Group,
+  startMs: number,
+  endMs: number,
+  context: DetectionContext,
+): void {
+  const { rule, program, state, forMs } = group
+  moment.nowMs = startMs
+  moment.process = context.processes.id(process)
+  moment.attributes = group.attributes
+  if (program.evaluate(state.numbers, moment) !== 1) {
+    state.sinceMs = Number.NaN
+    return
+  }
+  if (Number.isNaN(state.sinceMs)) state.sinceMs = startMs
+  if (endMs - state.sinceMs < forMs) return
+  const readings = program.readings(state.numbers, moment)
+  const told = tellReadings(readings, group.units)
+  context.report({
+    process,
+    track: group.track,
+    severity: rule.severity === Severity.UNSPECIFIED ? Severity.WARNING : rule.severity,
+    value: readings[0]?.value ?? Number.NaN,
+    expectedLow: program.expectedLow,
+    expectedHigh: program.expectedHigh,
+    centre: Number.NaN,
+    score: 0,
+    rule: rule.name || rule.expression,
+    words: told === '' ? rule.expression : `${rule.expression} (${told})`,
+  })
+}
