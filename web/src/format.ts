@@ -46,6 +46,17 @@ export function createFormat(locale?: string, timeZone?: string) {
     /** Grouped as the locale does: 18,420 or 1,84,500. */
     count: (value: number) => fixed(value, 0),
 
+    /** One decimal: scores. */
+    tenths: (value: number) => fixed(value, 1),
+
+    /** `2.1–3.7 mm/s`, `158 KiB–1.2 MiB`: the unit once where both ends share it. */
+    range: (low: Quantity, high: Quantity): string =>
+      low.value === high.value && low.unit === high.unit
+        ? plain(high)
+        : low.unit === high.unit || low.value === '0'
+          ? `${low.value}–${plain(high)}`
+          : `${plain(low)}–${plain(high)}`,
+
     number(value: number | null | undefined, unit = '', digits = 1): Quantity | null {
       return isNumber(value) ? { value: fixed(value, digits), unit } : null
     },

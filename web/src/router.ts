@@ -43,6 +43,25 @@ const routes: RouteRecordRaw[] = [
     meta: { title: 'Process' },
   },
   {
+    path: '/alerts',
+    name: 'alerts',
+    component: () => import('./pages/alerts/AlertsPage.vue'),
+    meta: { title: 'Alerts' },
+  },
+  {
+    path: '/alerts/:id',
+    name: 'alert',
+    component: () => import('./pages/alerts/AlertsPage.vue'),
+    props: true,
+    meta: { title: 'Alert' },
+  },
+  {
+    path: '/anomalies',
+    name: 'anomalies',
+    component: () => import('./pages/anomalies/AnomaliesPage.vue'),
+    meta: { title: 'Anomalies' },
+  },
+  {
     path: '/sources',
     name: 'sources',
     component: () => import('./pages/sources/SourcesPage.vue'),

@@ -41,8 +41,12 @@ export interface ProcessItem {
   readonly name: string
   readonly host: string | null
   readonly status: Status
-  /** Deviation from its own normal in robust standard deviations; null without a baseline. */
+  /** Mean deviation from its own normal over the last 4 min, robust standard deviations, signed; null without one. */
   readonly drift: number | null
+  /** The KPI that is farthest from its normal now, as `kpiNames` knows it. */
+  readonly driftKpi: string | null
+  /** Its worst open anomaly in words. */
+  readonly reason: string | null
   readonly category: string | null
   readonly tags: readonly string[]
   readonly description: string | null
@@ -54,27 +58,168 @@ export interface ProcessItem {
   readonly endedAt: string | null
 }
 
-/** CPU in cores, a point each 5 s up to the moment shown, oldest first, at most 60; null where nothing was heard. */
-type Trail = readonly (number | null)[]
+/** A point per minute, at most 60, oldest first; null where nothing is known. `endsAt` is the start of the last minute. */
+export interface DriftLineAnswer {
+  readonly endsAt: string
+  readonly deviations: readonly (number | null)[]
+}
+
+/** A process as the overview shows it at first; changes do not repeat the drift line. */
+export interface OverviewItem extends ProcessItem {
+  readonly driftLine: DriftLineAnswer
+}
+
+/** What is usual now, by KPI name, in the KPI's unit. */
+export type Normals = Readonly<Record<string, { readonly centre: number | null; readonly spread: number | null }>>
 
 export interface ProcessDetail extends ProcessItem {
+  readonly driftLine: DriftLineAnswer
+  readonly normal: Normals
   readonly firstSeen: string
   readonly learningUntil: string | null
   readonly intervalSeconds: number | null
 }
 
+/** Changes of channel `process:<id>`. */
+export interface ProcessChanges
+  extends Pick<
+    ProcessDetail,
+    'status' | 'active' | 'lastSeen' | 'category' | 'tags' | 'description' | 'metrics' | 'drift' | 'driftKpi' | 'reason'
+  > {
+  readonly driftPoint?: { readonly time: string; readonly deviation: number | null }
+  readonly normal?: Normals
+  readonly anomalies?: readonly Anomaly[]
+}
+
+export type Severity = 'info' | 'warning' | 'critical'
+export type Verdict = 'real' | 'noise' | 'expected'
+
+/** One excursion of a process from its normal, as it stands. */
+export interface Anomaly {
+  readonly id: string
+  readonly processId: string
+  readonly type: string
+  readonly severity: Severity
+  readonly description: string
+  /** When the excursion began. */
+  readonly timestamp: string
+  /** Null while it lasts. */
+  readonly endedAt: string | null
+  /** KPI such as `cpu`, or a metric; null when it is about the whole process. */
+  readonly metric: string | null
+  readonly attributes: Readonly<Record<string, string>>
+  /** UCUM. */
+  readonly unit: string
+  readonly value: number | null
+  readonly worstValue: number | null
+  readonly expected: { readonly low: number | null; readonly high: number | null; readonly centre: number | null }
+  /** Robust standard deviations, or the score of its detector; 0 for rules. */
+  readonly score: number
+  readonly exhaustedAt: string | null
+  readonly contributions: readonly { readonly metric: string; readonly share: number }[]
+  readonly metrics: ProcessMetrics | null
+  readonly verdict: Verdict | null
+  readonly alertId: string | null
+}
+
+export type AlertStatus = 'open' | 'acknowledged' | 'resolved'
+
+/** An episode that people handle, made from anomalies by a rule. */
+export interface Alert {
+  readonly id: string
+  readonly anomalyId: string
+  readonly anomalyIds: readonly string[]
+  readonly processId: string
+  readonly rule: string
+  readonly type: string
+  readonly severity: Severity
+  readonly message: string
+  readonly recipients: readonly string[]
+  /** When it was opened. */
+  readonly timestamp: string
+  readonly status: AlertStatus
+  readonly acknowledgedAt: string | null
+  readonly acknowledgedBy: string | null
+  readonly resolvedAt: string | null
+  readonly resolvedBy: string | null
+}
+
+/** One message of an alert to one channel. */
+export interface Delivery {
+  readonly id: string
+  readonly channel: string
+  /** `opened`, `worsened`, `acknowledged` or `resolved`. */
+  readonly event: string
+  readonly state: 'pending' | 'delivered' | 'failed' | 'withdrawn'
+  readonly attempts: number
+  readonly createdAt: string
+  readonly deliveredAt: string | null
+  readonly nextAttemptAt: string | null
+  readonly lastError: string | null
+}
+
+export interface AlertDetail extends Alert {
+  readonly deliveries: readonly Delivery[]
+}
+
+/** Channel `alerts`: what is open and what lasts, then what changed, whole. */
+export interface AlertsFrame {
+  readonly alerts: readonly Alert[]
+  readonly anomalies: readonly Anomaly[]
+}
+
+/** How the verdicts of people stand, per type. */
+export interface DetectionQuality {
+  readonly types: readonly {
+    readonly type: string
+    readonly found: number
+    readonly real: number
+    readonly noise: number
+    readonly expected: number
+    readonly precision: number | null
+  }[]
+  readonly from: string
+  readonly to: string
+}
+
+/** What normal was, minute by minute. */
+export interface BaselineAnswer {
+  readonly processId: string
+  readonly metric: string
+  readonly unit: string
+  /** Seconds. */
+  readonly step: number
+  readonly points: readonly {
+    readonly time: string
+    readonly value: number | null
+    readonly centre: number | null
+    readonly spread: number | null
+    readonly deviation: number | null
+  }[]
+}
+
 export type StatusCounts = Readonly<Record<Status | 'total', number>>
 
 export interface OperationalDashboard {
-  readonly processes: (ProcessItem & { readonly trail: Trail })[]
+  readonly processes: OverviewItem[]
   readonly counts: StatusCounts
-  readonly alerts: readonly unknown[]
+  readonly alerts: readonly Alert[]
+  /** Sum over processes of how far each is, up and down apart, in buckets of 5 min over 24 h. */
+  readonly estateDrift: readonly EstateDrift[]
   readonly generatedAt: string
+}
+
+export interface EstateDrift {
+  readonly time: string
+  readonly up: number
+  readonly down: number
 }
 
 export interface OverviewChanges {
   readonly processes: ProcessItem[]
   readonly counts: StatusCounts
+  readonly drift?: readonly { readonly processId: string; readonly time: string; readonly deviation: number | null }[]
+  readonly alerts?: readonly Alert[]
   readonly removed: string[]
 }
 

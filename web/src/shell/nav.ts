@@ -12,5 +12,7 @@ export interface NavItem {
 export const navItems: readonly NavItem[] = [
   { name: 'Overview', to: '/', icon: 'home', routes: ['overview'] },
   { name: 'Hosts', to: '/hosts', icon: 'host', routes: ['hosts', 'host'] },
+  { name: 'Alerts', to: '/alerts', icon: 'alert', routes: ['alerts', 'alert'] },
+  { name: 'Anomalies', to: '/anomalies', icon: 'anomaly', routes: ['anomalies'] },
   { name: 'Sources', to: '/sources', icon: 'source', routes: ['sources'] },
 ]

@@ -2,14 +2,15 @@ import { defineStore } from 'pinia'
 import { computed, getCurrentScope, onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { api } from '../api/client.ts'
 import { useLive, useLiveConnection } from '../api/live.ts'
-import type { OperationalDashboard, OverviewChanges, ProcessItem } from '../api/types.ts'
+import type { Alert, EstateDrift, OperationalDashboard, OverviewChanges, ProcessItem } from '../api/types.ts'
+import { createDriftLines, type DriftLine } from '../drift/lines.ts'
 import { hasEnded } from './ended.ts'
-import { createHistory } from './history.ts'
 import { useTime } from './time.ts'
 
 /** A moment is asked for when time has rested on it this long; longer while a hand drags through many of them. */
 const pastDelayMs = 120
 const dragDelayMs = 350
+const stripEveryMs = 300_000
 
 /**
  * All processes of the estate, live or at the moment rewound to. One copy for the app: the overview, the palette and
@@ -23,7 +24,11 @@ export const useEstate = defineStore('estate', () => {
   const users = ref(0)
   const loaded = ref(false)
   const error = shallowRef<unknown>(null)
-  const history = createHistory()
+  const drift = createDriftLines()
+  /** The strip's day: always up to now, also while the page shows the past. */
+  const estateDrift = shallowRef<readonly EstateDrift[]>([])
+  /** Alerts that were open at the moment rewound to. */
+  const alertsThen = shallowRef<readonly Alert[]>([])
   /** In the server's clock; rewound, the moment shown. */
   const nowMs = computed(() => time.atMs ?? time.nowMs + connection.clockOffsetMs)
   /** Groups that have no instance any more stand apart from what lives. */
@@ -37,7 +42,9 @@ export const useEstate = defineStore('estate', () => {
 
   function take(dashboard: OperationalDashboard): void {
     items.value = new Map(dashboard.processes.map((item) => [item.processId, item]))
-    history.fill(Date.now(), dashboard.processes)
+    drift.fill(dashboard.processes)
+    if (time.isLive) estateDrift.value = dashboard.estateDrift ?? []
+    alertsThen.value = dashboard.alerts
     loaded.value = true
     error.value = null
     version.value++
@@ -49,19 +56,23 @@ export const useEstate = defineStore('estate', () => {
       snapshot: take,
       changes(changes) {
         for (const item of changes.processes) items.value.set(item.processId, item)
-        for (const id of changes.removed) items.value.delete(id)
+        for (const one of changes.drift ?? []) drift.put(one.processId, Date.parse(one.time), one.deviation)
+        for (const id of changes.removed) {
+          items.value.delete(id)
+          drift.forget(id)
+        }
         version.value++
       },
     },
   )
 
-  // The trail that came with the snapshot goes on with live values.
-  setInterval(() => {
-    if (!time.isLive || users.value === 0 || connection.state !== 'open') return
-    history.add(Date.now(), items.value.values(), connection.clockOffsetMs)
-    // Where nothing is heard any more, the trails still move on.
-    version.value++
-  }, history.stepMs)
+  /** Buckets of the strip close every few minutes, and no channel carries them. */
+  async function refreshStrip(): Promise<void> {
+    if (users.value === 0 || document.hidden) return
+    const dashboard = await api.get<OperationalDashboard>('/overview').catch(() => null)
+    if (dashboard) estateDrift.value = dashboard.estateDrift ?? []
+  }
+  setInterval(refreshStrip, stripEveryMs)
 
   let asking: AbortController | null = null
   async function loadPast(at: string): Promise<void> {
@@ -81,7 +92,11 @@ export const useEstate = defineStore('estate', () => {
     () => (users.value > 0 ? time.at : null),
     (at) => {
       if (at === null) asking?.abort()
-      else void loadPast(at)
+      else {
+        void loadPast(at)
+        // A link into the past opens without ever having been live.
+        if (estateDrift.value.length === 0) void refreshStrip()
+      }
     },
     { immediate: true },
   )
@@ -92,7 +107,14 @@ export const useEstate = defineStore('estate', () => {
     nowMs,
     version,
     loaded,
-    history,
+    estateDrift,
+    alertsThen,
+    drift,
+    /** The hour up to the moment shown; the same object while nothing changed. */
+    driftOf(id: string): DriftLine {
+      void version.value
+      return drift.of(id, nowMs.value)
+    },
     error: computed(() => (refused.value ? new Error(refused.value) : error.value)),
     /** Keeps the estate up to date for as long as the calling component lives. */
     use(): void {

@@ -17,7 +17,7 @@ const item = (processId: string, status: Status, instances: number, cpuCores = 0
 const calm = [item('host:a', 'ok', 3), item('os:a:chrome', 'ok', 38, 1.12), item('os:a:sshd', 'ok', 1)]
 const say = (items: ProcessItem[], more: Partial<Parameters<typeof findingOf>[0]> = {}) => {
   const finding = findingOf({ items, sinceMs: now - 86_400_000, nowMs: now, atMs: null, ...more }, f)
-  return `${finding.say} ${finding.more}`.trim()
+  return `${finding.say} ${finding.more} ${finding.hot?.text ?? ''}`.trim()
 }
 
 it('says that a fresh machine is on the air', () => {
@@ -30,9 +30,26 @@ it('says that all is heard from, and what is busiest', () => {
 })
 it('says first what is wrong', () => {
   expect(say([...calm, item('host:b', 'silent', 0)])).toBe('1 of 4 processes is silent. Not heard from: b.')
-  expect(say([...calm, item('os:b:x', 'critical', 1), item('os:b:y', 'silent', 1)])).toBe(
-    '1 of 5 processes is drifting. 1 critical.',
+})
+it('says how many drift, and what is furthest off, by what and for how long', () => {
+  const off = (id: string, status: Status, drift: number | null, more: Partial<ProcessItem> = {}) => ({
+    ...item(id, status, 1),
+    drift,
+    driftKpi: 'memory',
+    reason: null,
+    ...more,
+  })
+  const both = [...calm, off('os:b:x', 'warning', -4.6), off('os:b:y', 'critical', 13.24), item('os:b:z', 'silent', 1)]
+  expect(say(both, { sinceOf: () => now - 38 * 60_000 })).toBe(
+    '2 of 6 processes are drifting. Furthest is y: memory +13.2σ for 38 min',
   )
+  expect(say(both, { atMs: now })).toBe('2 of 6 processes were drifting at 14:40:10. Furthest is y: memory +13.2σ')
+  expect(say([off('os:b:y', 'critical', 13.24)])).toBe('1 of 1 process is drifting. It is y: memory +13.2σ')
+})
+it('gives the words of a rule where there is no score', () => {
+  const ruled = { ...item('os:b:x', 'critical', 1), drift: null, driftKpi: null, reason: 'x ended 4 times in 5 min.' }
+  expect(say([...calm, ruled])).toBe('1 of 4 processes is drifting. x ended 4 times in 5 min.')
+  expect(say([...calm, { ...ruled, reason: null }])).toBe('1 of 4 processes is drifting. Look at x first.')
 })
 it('says when figures have stopped coming', () => {
   expect(say(calm, { nowMs: now + 42_000 })).toBe(

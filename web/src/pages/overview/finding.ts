@@ -1,4 +1,6 @@
 import type { ProcessItem } from '../../api/types.ts'
+import { kpiWord } from '../../charts/kpi-names.ts'
+import { type Band, bandOf, driftRank, scoreText } from '../../drift/score.ts'
 import { type Format, plain } from '../../format.ts'
 import { readableId } from '../../process-id.ts'
 
@@ -6,6 +8,8 @@ import { readableId } from '../../process-id.ts'
 export interface Finding {
   readonly say: string
   readonly more: string
+  /** Stands behind the rest in the colour of its band. */
+  readonly hot?: { readonly text: string; readonly band: Band }
 }
 
 export interface FindingInput {
@@ -16,6 +20,8 @@ export interface FindingInput {
   readonly nowMs: number
   /** The moment shown, or null when live. */
   readonly atMs: number | null
+  /** When the open anomaly of a process began, ms. */
+  readonly sinceOf?: (processId: string) => number | null
 }
 
 const freshMs = 30 * 60_000
@@ -33,6 +39,8 @@ export function findingOf(input: FindingInput, format: Format): Finding {
     return { say: input.atMs === null ? 'Nothing has been heard yet.' : 'Nothing was watched then.', more: '' }
 
   const sum = `${many(instances, 'process', 'processes')}, ${many(groups.length, 'group', 'groups')}`
+  const off = input.items.filter((item) => item.status === 'critical' || item.status === 'warning')
+  if (input.atMs !== null && off.length > 0) return drifting(input, off, format)
   if (input.atMs !== null)
     return {
       say: `${many(total, 'process was', 'processes were')} watched at ${format.clock(input.atMs)}.`,
@@ -46,14 +54,8 @@ export function findingOf(input: FindingInput, format: Format): Finding {
       more: 'What is shown is the last that came.',
     }
 
-  const critical = input.items.filter((item) => item.status === 'critical').length
-  const warning = input.items.filter((item) => item.status === 'warning').length
   const silent = input.items.filter((item) => item.status === 'silent')
-  if (critical + warning > 0)
-    return {
-      say: `${format.count(critical + warning)} of ${many(total, 'process', 'processes')} ${critical + warning === 1 ? 'is' : 'are'} drifting.`,
-      more: critical ? `${format.count(critical)} critical.` : '',
-    }
+  if (off.length > 0) return drifting(input, off, format)
   if (silent.length > 0) {
     const quietHosts = silent.filter((item) => item.kind === 'host').map((item) => item.name)
     const more =
@@ -72,6 +74,29 @@ export function findingOf(input: FindingInput, format: Format): Finding {
   return {
     say: `All is heard from: ${sum} on ${many(hosts.length, 'host', 'hosts')}.`,
     more: busiest(groups, format, 'is'),
+  }
+}
+
+/** How many are drifting, and which is furthest from its normal: by what, how far, for how long. */
+function drifting(input: FindingInput, off: readonly ProcessItem[], format: Format): Finding {
+  const [count, total] = [off.length, input.items.length]
+  const then = input.atMs !== null
+  const verb = count === 1 ? (then ? 'was' : 'is') : then ? 'were' : 'are'
+  const when = input.atMs === null ? '' : ` at ${format.clock(input.atMs)}`
+  const say = `${format.count(count)} of ${format.count(total)} ${total === 1 ? 'process' : 'processes'} ${verb} drifting${when}.`
+  const far = [...off].sort((a, b) => driftRank(b) - driftRank(a))[0]
+  const band = bandOf(far?.drift)
+  const name = far ? readableId(far.processId).last : ''
+  if (!far || band === '') {
+    const reason = far?.reason ? `${far.reason.replace(/\.$/, '')}.` : ''
+    return { say, more: reason || `Look at ${name} first.` }
+  }
+  const since = then ? null : (input.sinceOf?.(far.processId) ?? null)
+  const lasted = since === null ? '' : ` for ${format.seconds(Math.max(0, input.nowMs - since) / 1000)}`
+  return {
+    say,
+    more: `${count === 1 ? 'It is' : 'Furthest is'} ${name}:${far.driftKpi === null ? '' : ` ${kpiWord(far.driftKpi)}`}`,
+    hot: { text: `${scoreText(far.drift, format.tenths)}σ${lasted}`, band },
   }
 }
 

@@ -13,6 +13,8 @@ function item(processId: string, cpuCores: number | null, more: Partial<ProcessI
     host: 'web-1',
     status: 'ok',
     drift: null,
+    driftKpi: null,
+    reason: null,
     category: null,
     tags: [],
     description: null,
@@ -52,6 +54,21 @@ describe('order', () => {
     const two = [item('os:h:n10', 1), item('os:h:n9', 1)]
     expect(two.sort(compare('name', false)).map((one) => one.processId)).toEqual(['os:h:n9', 'os:h:n10'])
   })
+})
+
+it('by drift puts the furthest first, silence at 3, and the calm by name', () => {
+  const some = [
+    item('os:h:calm2', 9, { drift: -1.9 }),
+    item('os:h:calm1', 1, { drift: 1.2 }),
+    item('os:h:quiet', 1, { status: 'silent' }),
+    item('os:h:low', 1, { drift: -6.3, status: 'warning' }),
+    item('os:h:high', 1, { drift: 13.2, status: 'critical' }),
+    item('os:h:ruled', 1, { status: 'warning' }),
+    item('os:h:little', 1, { drift: 2.9 }),
+  ]
+  const order = ids(arrange(some, all, { key: 'drift', descending: true }, 'none')).map((id) => id.split(':')[2])
+  expect(order).toEqual(['high', 'low', 'ruled', 'quiet', 'little', 'calm1', 'calm2'])
+  expect(ids(arrange(some, all, { key: 'drift', descending: false }, 'none')).at(-1)).toBe('os:h:high')
 })
 
 describe('filters', () => {

@@ -1,7 +1,9 @@
 import type { ProcessItem, Status } from '../../api/types.ts'
+import { driftRank } from '../../drift/score.ts'
 import { hostOf, kindNames, kindOf, type ProcessKind, readableId } from '../../process-id.ts'
 
 export const sortKeys = [
+  'drift',
   'name',
   'cpu',
   'memory',
@@ -33,7 +35,7 @@ export type Row =
   | { readonly type: 'process'; readonly id: string }
   | { readonly type: 'group'; readonly id: string; readonly name: string; readonly ids: readonly string[] }
 
-export const values: Record<Exclude<SortKey, 'name'>, (item: ProcessItem) => number | null> = {
+export const values: Record<Exclude<SortKey, 'name' | 'drift'>, (item: ProcessItem) => number | null> = {
   cpu: (item) => item.metrics?.values.cpuCores ?? null,
   // What runs has memory, except threads of the kernel, which have none of their own: 0 is no value.
   memory: (item) => item.metrics?.values.memoryBytes || null,
@@ -63,10 +65,14 @@ export function matches(item: ProcessItem, filters: Filters): boolean {
     .every((word) => text.includes(word))
 }
 
-/** Largest first for numbers, A to Z for names; `descending` false turns numbers round, true turns names round. */
+/**
+ * Largest first for numbers, A to Z for names; `descending` false turns numbers round, true turns names round. By drift,
+ * what is within its normal is all equal and keeps the order of names.
+ */
 export function compare(key: SortKey, descending: boolean): (a: ProcessItem, b: ProcessItem) => number {
   const byName = (a: ProcessItem, b: ProcessItem) => names.compare(a.processId, b.processId)
   if (key === 'name') return (a, b) => byName(a, b) * (descending ? -1 : 1)
+  if (key === 'drift') return (a, b) => (driftRank(b) - driftRank(a)) * (descending ? 1 : -1) || byName(a, b)
   // The last numbers of what is silent are old: they are no place among those of now.
   const value = (item: ProcessItem) => (item.status === 'silent' ? null : values[key](item))
   return (a, b) => {
@@ -81,6 +87,11 @@ function groupName(item: ProcessItem, grouping: Grouping): string {
   if (grouping === 'kind') return kindNames[kindOf(item.processId)]
   if (grouping === 'host') return item.host ?? hostOf(item.processId) ?? 'No host'
   return item.category ?? 'No category'
+}
+
+/** Whether a process has something to say of itself: it is off its normal, silent, or an anomaly of it is open. */
+export function isTall(item: ProcessItem): boolean {
+  return item.endedAt === null && driftRank(item) > 0
 }
 
 /** How many of each status, of what lives. */

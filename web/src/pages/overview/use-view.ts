@@ -23,7 +23,7 @@ export function useView() {
   const grouping = computed<Grouping>(() => one(groupings, text('group')) ?? 'none')
   const sort = computed(() => {
     const stated = text('sort')
-    const key = one<SortKey>(sortKeys, stated.replace(/^-/, '')) ?? 'cpu'
+    const key = one<SortKey>(sortKeys, stated.replace(/^-/, '')) ?? 'drift'
     // Written as in the API: a minus turns the natural order round.
     return { key, descending: key === 'name' ? stated.startsWith('-') : !stated.startsWith('-') }
   })
@@ -72,7 +72,7 @@ export function useView() {
     },
     sortBy(key: SortKey): void {
       const turned = sort.value.key === key && (key === 'name' ? !sort.value.descending : sort.value.descending)
-      put({ sort: turned ? `-${key}` : key === 'cpu' ? null : key })
+      put({ sort: turned ? `-${key}` : key === 'drift' ? null : key })
     },
     clear: () => put({ q: null, status: null, kind: null, tag: null, category: null }),
   }

@@ -1,4 +1,5 @@
 import type { ProcessItem, Status } from '../../api/types.ts'
+import { driftRank } from '../../drift/score.ts'
 import { kindNames, type ProcessKind } from '../../process-id.ts'
 
 export interface WallBlock {
@@ -8,33 +9,40 @@ export interface WallBlock {
   /** How many had no room; said once, where the kind ends. */
   readonly left: number
   readonly items: readonly ProcessItem[]
+  /** How many of each status that is worth a word, of all of the kind. */
+  readonly bad: readonly { readonly status: Status; readonly count: number }[]
 }
 
 const urgency: Record<Status, number> = { critical: 0, warning: 1, silent: 2, learning: 3, ok: 3 }
+const needs = (item: ProcessItem): boolean => urgency[item.status] < 3 || driftRank(item) > 0
 /** A heading is as high as about this many lines. */
 const headingLines = 1
 
 /**
- * Blocks by kind in two columns of about the same height, at most `linesMax` lines in all. What needs attention comes
+ * Blocks by kind in two columns of about the same height, at most `linesMax` lines in all. What drifts or is silent comes
  * first and is never left out for something calm; then memory decides, which moves slowly enough to keep its place.
  */
 export function wallColumns(items: readonly ProcessItem[], linesMax: number): [WallBlock[], WallBlock[]] {
   const sorted = [...items].sort(
     (a, b) =>
+      driftRank(b) - driftRank(a) ||
       urgency[a.status] - urgency[b.status] ||
       (b.metrics?.values.memoryBytes ?? 0) - (a.metrics?.values.memoryBytes ?? 0) ||
       a.processId.localeCompare(b.processId),
   )
   // Hosts are few and everything else runs on them: up to half of the lines are theirs.
   const kept = new Set(sorted.filter((item) => item.kind === 'host').slice(0, Math.floor(linesMax / 2)))
-  for (const item of sorted) if (kept.size < linesMax && urgency[item.status] < 3) kept.add(item)
+  for (const item of sorted) if (kept.size < linesMax && needs(item)) kept.add(item)
   for (const item of sorted) if (kept.size < linesMax) kept.add(item)
 
   const kinds = (Object.keys(kindNames) as ProcessKind[]).filter((kind) => items.some((item) => item.kind === kind))
   const blocks = kinds.map((kind) => {
     const all = sorted.filter((item) => item.kind === kind)
     const shown = all.filter((item) => kept.has(item))
-    return { kind, name: kindNames[kind], total: all.length, left: all.length - shown.length, items: shown }
+    const bad = (['critical', 'warning', 'silent'] as const)
+      .map((status) => ({ status, count: all.filter((item) => item.status === status).length }))
+      .filter(({ count }) => count > 0)
+    return { kind, name: kindNames[kind], total: all.length, left: all.length - shown.length, items: shown, bad }
   })
   return split(blocks)
 }
