@@ -145,6 +145,7 @@ export function readGatewayConfig(source: SettingsSource): GatewayConfig {
       series: settings.seriesMax,
       sources: settings.hostsMax,
       recent: { durationMs: 150_000, bytes: 8 * MIB },
+      findings: { openAnomalies: 5000, closedAnomalies: 1000, alerts: 5000 },
     },
     retention: { rawMs: settings.rawRetention, rollupMs: settings.dataRetention },
   })

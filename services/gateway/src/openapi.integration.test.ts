@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { routePermissions } from './access/route-permissions.ts'
+import { keepEpisode } from './testing/episodes.ts'
 import { eventually } from './testing/eventually.ts'
 import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
-import { deadLetterRecord, idOf, kpiRecord, sampleRecord, seriesRecord, snapshotRecord } from './testing/records.ts'
+import {
+  anomalyRecord,
+  baselineRecord,
+  deadLetterRecord,
+  idOf,
+  kpiRecord,
+  sampleRecord,
+  seriesRecord,
+  snapshotRecord,
+} from './testing/records.ts'
 
 interface Operation {
   operationId: string
@@ -32,6 +42,7 @@ const requests: Record<string, { path?: string; body?: unknown; token?: null }> 
   'PATCH /api/v1/users/{id}': { body: { role: 'operator' } },
   'POST /api/v1/api-keys': { body: { name: 'ci', role: 'ingest' } },
   'PATCH /api/v1/processes/{id}': { body: { category: 'Web', tags: ['x'] } },
+  'POST /api/v1/anomalies/{id}/verdict': { body: { verdict: 'real' } },
   'GET /api/v1/hosts/{host}/frames': { path: `/api/v1/hosts/web-1/frames?from=${now - 4000}&to=${now}` },
   'GET /api/v1/query': { path: `/api/v1/query?process=${NGINX}&metric=process.cpu.usage` },
 }
@@ -49,8 +60,16 @@ beforeAll(async () => {
     snapshotRecord({ values: [{ pid: 10, cpu: 0.5 }] }, { timeMs: now - 3000 }),
     kpiRecord(now - 3000, { [NGINX]: { cpuCores: 0.5, cpuShare: 0.25 }, 'host:web-1': { cpuShare: 0.1 } }),
     sampleRecord([[idOf(cpu), now - 3000, 0.5]]),
+    baselineRecord(Math.floor(now / 60_000 - 1) * 60_000, [[NGINX, 'cpu', 0.4, 0.1, 3]]),
+    anomalyRecord({ id: 'anomaly-1', process: NGINX, startMs: now - 3000 }),
   ]
   await kit.keep(...records, deadLetterRecord(now, 'odd'))
+  await keepEpisode(kit.metadata, {
+    id: 'alert-1',
+    process: NGINX,
+    openedAtMs: now - 3000,
+    anomalyIds: ['anomaly-1'],
+  })
   await kit.restart()
   await kit.publish(...records)
   await eventually(
@@ -95,6 +114,8 @@ describe('real answers', () => {
       const body = { name: 'x', role: 'viewer' }
       return `/api/v1/api-keys/${(await kit.request('/api/v1/api-keys', { method: 'POST', body })).body.id}`
     }
+    if (path.startsWith('/api/v1/anomalies/')) return path.replace('{id}', 'anomaly-1')
+    if (path.startsWith('/api/v1/alerts/')) return path.replace('{id}', 'alert-1')
     return path.replace('{id}', NGINX).replace('{host}', 'web-1')
   }
 

@@ -4,7 +4,10 @@ import type { Component } from '@driftline/platform/lifecycle'
 import type { HealthCheck } from '@driftline/platform/ops-server'
 import { topics } from '@driftline/proto'
 import type { Express } from 'express'
+import { createActorNames } from './access/actor-names.ts'
+import { type AlertStore, createAlertStore } from './access/alerts.ts'
 import { createProcessSettingsStore } from './access/process-settings.ts'
+import { createVerdictStore, type VerdictStore } from './access/verdicts.ts'
 import type { GatewayConfig } from './config.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
 import { createFeed } from './estate/feed.ts'
@@ -24,6 +27,7 @@ import { createLiveServer, type LiveServer } from './live/server.ts'
 import type { CacheLine } from './queries/cache.ts'
 import { createCaches, type GatewayCaches } from './queries/caches.ts'
 import { agentRoutes } from './routes/agent.ts'
+import { alertRoutes } from './routes/alerts.ts'
 import { analyticsRoutes } from './routes/analytics.ts'
 import { anomalyRoutes } from './routes/anomalies.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -48,6 +52,8 @@ export interface GatewayParts {
   readonly history: History
   readonly feed: Component
   readonly rebuilder: Rebuilder
+  readonly alerts: AlertStore
+  readonly verdicts: VerdictStore
   /** Every route of the API, with its schemas. */
   readonly routes: readonly AnyRoute[]
   /** Reads again what people set about processes. */
@@ -58,13 +64,24 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const { access, clock, logger, metrics } = deps
   const estate = createEstate(config.estate)
   const history = createHistory({ store: deps.analytics, estate })
+  const names = createActorNames(deps)
+  const alerts = createAlertStore({ ...deps, names })
+  const verdicts = createVerdictStore(deps)
   const latency = createLatencyWindow()
   const hub = createLiveHub({ estate, clock, metrics, latency })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
   const feed = createFeed({
     bus: deps.bus,
     estate,
-    listener: { onHostFrame: hub.publishHostFrame, onKpis: hub.publishKpis, onGap: rebuilder.ask },
+    names,
+    listener: {
+      onHostFrame: hub.publishHostFrame,
+      onKpis: hub.publishKpis,
+      onBaselines: hub.publishBaselines,
+      onAnomaly: hub.publishAnomaly,
+      onAlert: hub.publishAlert,
+      onGap: rebuilder.ask,
+    },
     clock,
     logger,
     metrics,
@@ -97,6 +114,9 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     clock,
     retention: config.retention,
     processSettings,
+    alerts,
+    verdicts,
+    announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
     version: VERSION,
     startedAtMs: clock.nowMs(),
@@ -115,6 +135,8 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     history,
     feed,
     rebuilder,
+    alerts,
+    verdicts,
     routes,
     async refreshSettings() {
       const byTenant = await processSettings.all()
@@ -136,6 +158,7 @@ function allRoutes(deps: OperationsRouteDeps, access: Access, agentFile: string)
     ...analyticsRoutes(deps),
     ...queryRoutes(deps),
     ...anomalyRoutes(deps),
+    ...alertRoutes(deps),
     ...operationsRoutes(deps),
     ...agentRoutes({ agentFile }),
   ]

@@ -12,7 +12,7 @@ import type { SelfMetrics } from '@driftline/platform/metrics'
 import { listen } from '@driftline/platform/ops-server'
 import type { RequestHandler } from 'express'
 import type { GatewayConfig } from './config.ts'
-import { warmUp } from './estate/warm-up.ts'
+import { warmStrip, warmUp } from './estate/warm-up.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createGatewayParts } from './parts.ts'
 
@@ -55,6 +55,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
   const parts = createGatewayParts(config, { ...deps, logger })
   const timers: NodeJS.Timeout[] = []
   let server: Server | undefined
+  let stopped = false
 
   const every = (periodMs: number, work: () => void): void => {
     timers.push(setInterval(work, periodMs).unref())
@@ -62,10 +63,20 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
   const refresh = (): void => {
     parts.refreshSettings().catch((error: unknown) => logger.warn({ error }, 'could not read process settings'))
   }
+  const strip = async (): Promise<void> => {
+    try {
+      await warmStrip({ ...parts, store: deps.analytics, clock: deps.clock })
+    } catch (error) {
+      if (stopped) return
+      logger.warn({ error }, 'could not read the drift of the last day; trying again')
+      timers.push(setTimeout(() => void strip(), WARM_AGAIN_MS).unref())
+    }
+  }
   /** The store may still be starting, or be away: live data comes without it, and history follows when it is back. */
   const warm = async (): Promise<void> => {
     try {
       await warmUp({ ...parts, store: deps.analytics, limits: config.estate, clock: deps.clock, logger })
+      void strip()
     } catch (error) {
       logger.warn({ error }, 'could not read the last state from the store; trying again')
       timers.push(setTimeout(() => void warm(), WARM_AGAIN_MS).unref())
@@ -75,6 +86,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
   return {
     name: 'gateway',
     async start() {
+      stopped = false
       await parts.rebuilder.start()
       await parts.feed.start()
       await warm()
@@ -87,6 +99,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       logger.info({ bind: config.bind, port: (server.address() as AddressInfo).port }, 'listening')
     },
     async stop() {
+      stopped = true
       for (const timer of timers.splice(0)) clearInterval(timer)
       parts.live.stop()
       await closeServer(server)

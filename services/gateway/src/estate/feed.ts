@@ -5,12 +5,19 @@ import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import {
+  AlertSchema,
+  AnomalySchema,
+  BaselineBatchSchema,
   KpiBatchSchema,
   PackedSampleBatchSchema,
   PackedSnapshotSchema,
   SeriesBatchSchema,
   topics,
 } from '@driftline/proto'
+import type { ActorNames } from '../access/actor-names.ts'
+import type { AlertItem, AnomalyItem } from '../schemas/anomalies.ts'
+import { alertOfMessage } from './alert-item.ts'
+import { findingOfMessage } from './anomaly-item.ts'
 import type { Estate } from './estate.ts'
 import { type Frame, readDescription } from './host-state.ts'
 import type { TableChanges } from './process-table.ts'
@@ -20,6 +27,10 @@ import type { TenantEstate } from './tenant-estate.ts'
 export interface FeedListener {
   onHostFrame(tenant: string, host: string, timeMs: number, changes: TableChanges): void
   onKpis(tenant: string, processes: readonly string[]): void
+  /** A minute closed: what is normal, and points of drift lines. */
+  onBaselines(tenant: string, processes: ReadonlySet<string>, minuteTimeMs: number): void
+  onAnomaly(tenant: string, anomaly: AnomalyItem): void
+  onAlert(tenant: string, alert: AlertItem): void
   /** Frames of a host are missing: its table should be rebuilt from the store. */
   onGap(tenant: string, host: string): void
 }
@@ -28,6 +39,7 @@ export interface FeedDeps {
   readonly bus: Bus
   readonly estate: Estate
   readonly listener: FeedListener
+  readonly names: ActorNames
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: SelfMetrics
@@ -75,6 +87,9 @@ const handlers: Readonly<Record<string, (record: BusRecord, deps: FeedDeps) => v
     tenantOf(record, estate).applySeries(fromBinary(SeriesBatchSchema, record.value))
   },
   [topics.samples.name]: takeSampleBatch,
+  [topics.baselines.name]: takeBaselines,
+  [topics.anomalies.name]: takeAnomaly,
+  [topics.alerts.name]: takeAlert,
 }
 
 function tenantOf(record: BusRecord, estate: Estate): TenantEstate {
@@ -126,4 +141,33 @@ function takeSampleBatch(record: BusRecord, deps: FeedDeps): void {
   const count = estate.applySamples(batch, nowMs)
   estate.sampleRate.add(count, nowMs)
   estate.sources.samples(record.headers.source, count, Number(batch.baseTimeMs), record.storedAtMs, nowMs)
+}
+
+function takeBaselines(record: BusRecord, deps: FeedDeps): void {
+  const batch = fromBinary(BaselineBatchSchema, record.value)
+  const processes = tenantOf(record, deps.estate).applyBaselines(batch)
+  deps.listener.onBaselines(record.headers.tenant, processes, Number(batch.minuteTimeMs))
+}
+
+function takeAnomaly(record: BusRecord, deps: FeedDeps): void {
+  const finding = findingOfMessage(fromBinary(AnomalySchema, record.value))
+  const estate = tenantOf(record, deps.estate)
+  estate.ensureProcess(finding.item.processId, finding.startMs)
+  const taken = estate.findings.applyAnomaly(finding)
+  if (taken) deps.listener.onAnomaly(record.headers.tenant, taken.item)
+}
+
+/** Names are read first where they are new; the version says which state is the newer, so order does not matter. */
+function takeAlert(record: BusRecord, deps: FeedDeps): void {
+  const message = fromBinary(AlertSchema, record.value)
+  const { tenant } = record.headers
+  const apply = (): void => {
+    const alert = alertOfMessage(message, (actor) => deps.names.nameOf(tenant, actor))
+    const taken = deps.estate.tenant(tenant).findings.applyAlert(alert)
+    if (taken) deps.listener.onAlert(tenant, taken.item)
+  }
+  deps.names.learn(tenant, [message.acknowledgedBy, message.resolvedBy]).then(apply, (error: unknown) => {
+    deps.logger.warn({ error }, 'could not read who changed an alert')
+    apply()
+  })
 }

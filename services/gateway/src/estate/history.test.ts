@@ -38,7 +38,14 @@ describe('frames of the store and of memory', () => {
 describe('the past of a host of which nothing is stored yet', () => {
   const historyOf = (recent: string) => {
     const recentLimits = { durationMs: 60_000, bytes: 1e6 }
-    const estate = createEstate({ processes: 9, hosts: 9, series: 9, sources: 9, recent: recentLimits })
+    const estate = createEstate({
+      processes: 9,
+      hosts: 9,
+      series: 9,
+      sources: 9,
+      recent: recentLimits,
+      findings: { openAnomalies: 1, closedAnomalies: 1, alerts: 1 },
+    })
     estate
       .tenant('default')
       .ensureHost('web-1')

@@ -1,5 +1,6 @@
 import { parseProcessId } from '@driftline/proto'
 import { processKind } from '../schemas/processes.ts'
+import { createDriftState, type DriftState, type NotePoint, runDrift } from './drift-state.ts'
 import { type KpiValues, kpiColumns, sameValues } from './kpi-columns.ts'
 import { createTrail, noteTrail, type Trail } from './trail.ts'
 
@@ -36,6 +37,7 @@ export interface ProcessState {
   settings: ProcessSettings
   /** CPU in cores over the last five minutes. */
   readonly trail: Trail
+  readonly drift: DriftState
   /** Grows with every change that a client can see. */
   version: number
 }
@@ -59,14 +61,22 @@ export function createProcessState(id: string, seenAtMs: number): ProcessState |
     endedAtMs: null,
     settings: noSettings,
     trail: createTrail(),
+    drift: createDriftState(),
     version: 0,
   }
 }
 
 /** Takes over a bucket unless a newer one is there; buckets of replayed data are older and change nothing. */
-export function takeKpis(state: ProcessState, bucketTimeMs: number, values: KpiValues, heardAtMs: number): void {
+export function takeKpis(
+  state: ProcessState,
+  bucketTimeMs: number,
+  values: KpiValues,
+  heardAtMs: number,
+  note: NotePoint,
+): void {
   state.lastHeardMs = Math.max(state.lastHeardMs, heardAtMs)
   noteTrail(state.trail, bucketTimeMs, values[CPU_CORES] ?? null)
+  runDrift(state.drift, bucketTimeMs, values, note)
   if (bucketTimeMs < state.kpiTimeMs) return
   state.kpiTimeMs = bucketTimeMs
   state.lastSeenMs = Math.max(state.lastSeenMs, bucketTimeMs)

@@ -3,7 +3,7 @@ import type { ProcessStatus } from '../schemas/processes.ts'
 /** A source counts as silent after five of its intervals, and never before this time. */
 const SILENT_AFTER_MS_MIN = 15_000
 const SILENT_AFTER_INTERVALS = 5
-/** A process is learned for its first half hour: before that, nothing can be said of its normal. */
+/** A process is being learnt for its first half hour at most, baselines or not. */
 export const LEARNING_MS = 30 * 60_000
 /** A group without an instance stays in the overview for this long. */
 export const INACTIVE_AFTER_MS = 60 * 60_000
@@ -15,6 +15,10 @@ export interface StatusInput {
   /** Interval of its source, or null where that is not known. */
   readonly intervalMs: number | null
   readonly firstSeenMs: number
+  /** Whether a deviation from its normal was ever known. */
+  readonly learnt: boolean
+  /** Severity of its worst open anomaly; null without one. */
+  readonly worst: 'info' | 'warning' | 'critical' | null
 }
 
 export function isSilent(input: Pick<StatusInput, 'nowMs' | 'lastHeardMs' | 'intervalMs'>): boolean {
@@ -22,8 +26,16 @@ export function isSilent(input: Pick<StatusInput, 'nowMs' | 'lastHeardMs' | 'int
   return input.nowMs - input.lastHeardMs > limitMs
 }
 
-/** The status of a process while there are no detectors: silence wins, then learning. */
+/**
+ * The status of a process: its worst open anomaly, else silence, else that it is being learnt - until a first deviation
+ * is known, and for its first half hour at most. Anomalies of severity `info` change nothing.
+ */
 export function statusOf(input: StatusInput): ProcessStatus {
+  if (input.worst === 'critical' || input.worst === 'warning') return input.worst
   if (isSilent(input)) return 'silent'
-  return input.nowMs - input.firstSeenMs < LEARNING_MS ? 'learning' : 'ok'
+  return isLearning(input) ? 'learning' : 'ok'
+}
+
+export function isLearning(input: Pick<StatusInput, 'nowMs' | 'firstSeenMs' | 'learnt'>): boolean {
+  return !input.learnt && input.nowMs - input.firstSeenMs < LEARNING_MS
 }

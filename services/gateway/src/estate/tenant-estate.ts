@@ -1,4 +1,13 @@
-import type { KpiBatch, PackedSampleBatch, SeriesBatch } from '@driftline/proto'
+import {
+  type BaselineBatch,
+  type KpiBatch,
+  kpiNumber,
+  type PackedSampleBatch,
+  type SeriesBatch,
+} from '@driftline/proto'
+import { minuteOf, tellDrift, tellNormal } from './drift-state.ts'
+import { createDriftStrip, type DriftStrip } from './drift-strip.ts'
+import { createFindings, type FindingLimits, type Findings } from './findings.ts'
 import { advanceHost, createHostState, type Frame, type HostState, type RecentLimits } from './host-state.ts'
 import { kpiValuesAt } from './kpi-columns.ts'
 import { createProcessState, noSettings, type ProcessSettings, type ProcessState, takeKpis } from './process-state.ts'
@@ -14,6 +23,7 @@ export interface EstateLimits {
   readonly series: number
   readonly sources: number
   readonly recent: RecentLimits
+  readonly findings: FindingLimits
 }
 
 /** Everything that one tenant has alive, by what the bus said last. */
@@ -24,10 +34,15 @@ export interface TenantEstate {
   readonly series: SeriesRegistry
   readonly sources: Sources
   readonly sampleRate: RateMeter
+  readonly findings: Findings
+  /** Drift of all its processes together. */
+  readonly strip: DriftStrip
   /** Applies a frame of a host; null when it told nothing new. */
   applyFrame(host: string, frame: Frame, nowMs: number): TableChanges | null
   /** Applies a closed bucket; answers the processes that it is about. */
   applyKpis(batch: KpiBatch, nowMs: number): readonly string[]
+  /** Takes over what was normal in a closed minute; answers the processes that it is about. */
+  applyBaselines(batch: BaselineBatch): ReadonlySet<string>
   applySeries(batch: SeriesBatch): void
   applySamples(batch: PackedSampleBatch, nowMs: number): number
   /** The state of a process, made if the id is new and of a known kind. */
@@ -43,6 +58,7 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
   const hosts = new Map<string, HostState>()
   const processes = new Map<string, ProcessState>()
   const series = createSeriesRegistry(limits.series)
+  const strip = createDriftStrip()
   let settings: ReadonlyMap<string, ProcessSettings> = new Map()
 
   const ensureProcess = (id: string, seenAtMs: number): ProcessState | null => {
@@ -73,6 +89,8 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
     series,
     sources: createSources(limits.sources),
     sampleRate: createRateMeter(),
+    findings: createFindings(limits.findings),
+    strip,
     ensureProcess,
     ensureHost,
     settleGroups(hostName) {
@@ -94,9 +112,22 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
       const bucketTimeMs = Number(batch.bucketTimeMs)
       for (let index = 0; index < batch.process.length; index++) {
         const state = ensureProcess(batch.process[index]!, bucketTimeMs)
-        if (state) takeKpis(state, bucketTimeMs, kpiValuesAt(batch, index), nowMs)
+        if (state) takeKpis(state, bucketTimeMs, kpiValuesAt(batch, index), nowMs, strip.note)
       }
       return batch.process
+    },
+    applyBaselines(batch) {
+      const minute = minuteOf(Number(batch.minuteTimeMs))
+      for (let index = 0; index < batch.process.length; index++) {
+        const drift = ensureProcess(batch.process[index]!, Number(batch.minuteTimeMs))?.drift
+        if (!drift) continue
+        const metric = batch.metric[index] ?? ''
+        const kpi = batch.attributes[index] === '' ? kpiNumber(metric) : -1
+        const [centre, spread] = [batch.centre[index] ?? Number.NaN, batch.spread[index] ?? Number.NaN]
+        if (kpi >= 0) tellNormal(drift, minute, kpi, centre, spread)
+        tellDrift(drift, minute, batch.deviation[index] ?? Number.NaN, metric, strip.note)
+      }
+      return new Set(batch.process)
     },
     applySeries(batch) {
       for (const each of batch.series) {

@@ -1,5 +1,5 @@
 import { hostMetrics, processId } from '@driftline/proto'
-import type { OperationalDashboard } from '../schemas/anomalies.ts'
+import type { AlertItem, OperationalDashboard } from '../schemas/anomalies.ts'
 import type { HostItem } from '../schemas/hosts.ts'
 import type {
   OverviewItem,
@@ -10,10 +10,13 @@ import type {
   ProcessStatus,
   StatusCounts,
 } from '../schemas/processes.ts'
+import { driftKpi, driftLineOf, driftScore, normalsOf } from './drift-state.ts'
+import { type StripPoint, stripPoints } from './drift-strip.ts'
+import { worstOf } from './findings.ts'
 import type { HostState } from './host-state.ts'
 import { tidyNumber, toProcessMetrics } from './kpi-columns.ts'
 import type { ProcessState } from './process-state.ts'
-import { INACTIVE_AFTER_MS, LEARNING_MS, statusOf } from './status.ts'
+import { INACTIVE_AFTER_MS, isLearning, LEARNING_MS, statusOf } from './status.ts'
 import type { TenantEstate } from './tenant-estate.ts'
 import { trailUpTo } from './trail.ts'
 
@@ -39,6 +42,8 @@ export function processStatusOf(estate: TenantEstate, state: ProcessState, nowMs
     lastHeardMs: lastHeardMs(estate, state),
     intervalMs: intervalMs(estate, state),
     firstSeenMs: state.firstSeenMs,
+    learnt: state.drift.learnt,
+    worst: worstOf(estate.findings.openOf(state.id))?.severity ?? null,
   })
 }
 
@@ -62,7 +67,9 @@ export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: 
     name: state.name,
     host: state.host,
     status: processStatusOf(estate, state, nowMs),
-    drift: null,
+    drift: driftScore(state.drift, nowMs),
+    driftKpi: driftKpi(state.drift, nowMs),
+    reason: reasonOf(estate, state),
     category: state.settings.category,
     tags: [...state.settings.tags],
     description: state.settings.description,
@@ -71,6 +78,11 @@ export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: 
     lastSeen: iso(lastSeenMs(estate, state)),
     endedAt: state.endedAtMs === null ? null : iso(state.endedAtMs),
   }
+}
+
+/** The worst that lasts, in words. */
+export function reasonOf(estate: TenantEstate, state: ProcessState): string | null {
+  return worstOf(estate.findings.openOf(state.id))?.description ?? null
 }
 
 function metricsOf(estate: TenantEstate, state: ProcessState): ProcessMetrics | null {
@@ -84,18 +96,24 @@ export function load1Of(estate: TenantEstate, state: ProcessState): number | nul
 }
 const LOAD_MAX_AGE_MS = 60_000
 
-/** The item with its trail, as the overview shows it at first. */
+/** The item with its trail and drift line, as the overview shows it at first. */
 export function toOverviewItem(estate: TenantEstate, state: ProcessState, nowMs: number): OverviewItem {
-  return { ...toProcessItem(estate, state, nowMs), trail: trailUpTo(state.trail, nowMs) }
+  return {
+    ...toProcessItem(estate, state, nowMs),
+    driftLine: driftLineOf(state.drift, nowMs),
+    trail: trailUpTo(state.trail, nowMs),
+  }
 }
 
 export function toProcessDetail(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessDetail {
-  const learningUntilMs = state.firstSeenMs + LEARNING_MS
+  const learning = isLearning({ nowMs, firstSeenMs: state.firstSeenMs, learnt: state.drift.learnt })
   const interval = intervalMs(estate, state)
   return {
     ...toProcessItem(estate, state, nowMs),
+    driftLine: driftLineOf(state.drift, nowMs),
+    normal: normalsOf(state.drift),
     firstSeen: iso(state.firstSeenMs),
-    learningUntil: learningUntilMs > nowMs ? iso(learningUntilMs) : null,
+    learningUntil: learning ? iso(state.firstSeenMs + LEARNING_MS) : null,
     intervalSeconds: interval === null ? null : interval / 1000,
   }
 }
@@ -108,6 +126,8 @@ export function toHostItem(estate: TenantEstate, host: HostState, nowMs: number)
     lastHeardMs: Math.max(host.heardAtMs, state?.lastHeardMs ?? 0),
     intervalMs: host.description === null ? null : host.description.intervalSeconds * 1000,
     firstSeenMs: state?.firstSeenMs ?? nowMs,
+    learnt: state?.drift.learnt ?? false,
+    worst: worstOf(estate.findings.openOf(id))?.severity ?? null,
   })
   return {
     host: host.host,
@@ -134,16 +154,26 @@ export function toDashboard(estate: TenantEstate, nowMs: number): OperationalDas
   const processes = sortedProcesses(estate)
     .filter((state) => isActive(state, nowMs))
     .map((state) => toOverviewItem(estate, state, nowMs))
-  return dashboardOf(processes, nowMs)
+  return dashboardOf(processes, nowMs, { alerts: shownAlerts(estate), estateDrift: stripPoints(estate.strip, nowMs) })
+}
+
+/** More open alerts than this nobody reads at once; the list of alerts has them all. */
+const ALERTS_SHOWN = 500
+
+export function shownAlerts(estate: TenantEstate): AlertItem[] {
+  return estate.findings.openAlerts().slice(0, ALERTS_SHOWN)
 }
 
 /** The dashboard of a moment, live or past. */
-export function dashboardOf(processes: OverviewItem[], atMs: number): OperationalDashboard {
+export function dashboardOf(
+  processes: OverviewItem[],
+  atMs: number,
+  whole: { alerts: AlertItem[]; estateDrift: StripPoint[] },
+): OperationalDashboard {
   return {
     processes,
     counts: countStatuses(processes.map((item) => item.status)),
-    alerts: [],
-    estateDrift: [],
+    ...whole,
     generatedAt: iso(atMs),
   }
 }

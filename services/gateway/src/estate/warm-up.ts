@@ -1,8 +1,14 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
+import { kpiNumber } from '@driftline/proto'
+import type { AlertStore } from '../access/alerts.ts'
+import type { VerdictStore } from '../access/verdicts.ts'
+import { readOpenAnomalies } from '../queries/anomalies.ts'
+import { readDriftLines, readDriftSums, readNormals } from '../queries/drift.ts'
 import { readTrails } from '../queries/past.ts'
 import { readHosts, readLastKpis, readRecentProcesses, readSeriesDefinitions } from '../queries/warm.ts'
+import { DRIFT_POINTS, MINUTE_MS, minuteOf, tellDrift, tellNormal } from './drift-state.ts'
 import type { Estate } from './estate.ts'
 import type { History } from './history.ts'
 import { takeKpis } from './process-state.ts'
@@ -17,6 +23,8 @@ export interface WarmUpDeps {
   readonly store: AnalyticsStore
   readonly estate: Estate
   readonly history: History
+  readonly alerts: AlertStore
+  readonly verdicts: VerdictStore
   readonly limits: EstateLimits
   readonly clock: Clock
   readonly logger: Logger
@@ -30,6 +38,8 @@ export async function warmUp(deps: WarmUpDeps): Promise<void> {
   const startedAt = performance.now()
   await warmSeries(deps)
   await warmProcesses(deps)
+  await warmDrift(deps)
+  await warmFindings(deps)
   await warmHosts(deps)
   let processes = 0
   for (const tenant of deps.estate.tenants()) processes += tenant.processes.size
@@ -57,7 +67,68 @@ async function warmProcesses({ store, estate, limits, clock }: WarmUpDeps): Prom
   }
   for (const stored of await readLastKpis(store, limits.processes)) {
     const state = estate.tenant(stored.tenant).ensureProcess(stored.process, stored.timeMs)
-    if (state) takeKpis(state, stored.timeMs, stored.values, stored.timeMs)
+    const { strip } = estate.tenant(stored.tenant)
+    if (state) takeKpis(state, stored.timeMs, stored.values, stored.timeMs, strip.note)
+  }
+}
+
+/** Drift lines of the last hour, and what was usual in the last minutes. */
+async function warmDrift({ store, estate, limits, clock }: WarmUpDeps): Promise<void> {
+  const toMs = (minuteOf(clock.nowMs()) + 1) * MINUTE_MS
+  const range = { toMs, limit: limits.processes }
+  for (const stored of await readDriftLines(store, { ...range, fromMs: toMs - DRIFT_POINTS * MINUTE_MS })) {
+    const tenant = estate.tenant(stored.tenant)
+    const drift = tenant.ensureProcess(stored.process, clock.nowMs())?.drift
+    if (!drift) continue
+    const sorted = [...stored.points].sort((a, b) => a[0] - b[0])
+    for (const [minute, deviation] of sorted) tellDrift(drift, minute, deviation, null, tenant.strip.note)
+  }
+  for (const stored of await readNormals(store, { ...range, fromMs: toMs - NORMALS_MS })) {
+    const drift = estate.tenant(stored.tenant).processes.get(stored.process)?.drift
+    if (!drift) continue
+    for (const [metric, minute, centre, spread] of stored.lines) {
+      const kpi = kpiNumber(metric)
+      if (kpi >= 0) tellNormal(drift, minute, kpi, centre ?? Number.NaN, spread ?? Number.NaN)
+    }
+  }
+}
+
+/** What was usual longer ago than this says little of now; the next minute tells anew. */
+const NORMALS_MS = 15 * MINUTE_MS
+
+/** Anomalies that last, and alerts that are not resolved. */
+async function warmFindings({ store, estate, limits, alerts, verdicts }: WarmUpDeps): Promise<void> {
+  const openAlerts = await alerts.unresolved(limits.findings.alerts)
+  for (const alert of openAlerts) estate.tenant(alert.tenant).findings.applyAlert(alert)
+  for (const finding of await readOpenAnomalies(store, limits.findings.openAnomalies)) {
+    const tenant = estate.tenant(finding.tenant)
+    tenant.ensureProcess(finding.item.processId, finding.startMs)
+    tenant.findings.applyAnomaly(finding)
+  }
+  for (const { tenant, findings } of estate.tenants()) {
+    for (const { id, verdict } of await verdicts.judged(tenant, { limit: limits.findings.openAnomalies })) {
+      findings.applyVerdict(id, verdict)
+    }
+  }
+}
+
+const HOUR_MS = 3_600_000
+const STRIP_HOURS = 24
+
+/**
+ * The hours of the time strip before the last one, newest first: by the hour, so that a large estate is read in pieces.
+ * Not waited for at a start.
+ */
+export async function warmStrip({
+  store,
+  estate,
+  clock,
+}: Pick<WarmUpDeps, 'store' | 'estate' | 'clock'>): Promise<void> {
+  const toMs = (minuteOf(clock.nowMs()) + 1 - DRIFT_POINTS) * MINUTE_MS
+  for (let hour = 1; hour < STRIP_HOURS; hour++) {
+    const range = { fromMs: toMs - hour * HOUR_MS, toMs: toMs - (hour - 1) * HOUR_MS }
+    for (const { tenant, at, up, down } of await readDriftSums(store, range))
+      estate.tenant(tenant).strip.set(at, up, down)
   }
 }
 

@@ -30,6 +30,16 @@ export function decodeCursor(
   return key as (string | number)[]
 }
 
+/** The last moment that the stores can hold: 2299-12-31. */
+const TIME_MS_MAX = Date.UTC(2299, 11, 31)
+
+/** Reads the cursor of a list that is newest first: the moment and id of its last item. Errors: 400. */
+export function decodePlace(cursor: string | undefined): { timeMs: number; id: string } | null {
+  const [timeMs, id] = (decodeCursor(cursor, ['number', 'string']) ?? []) as [number?, string?]
+  if (timeMs === undefined || id === undefined) return null
+  return { timeMs: Math.floor(Math.min(Math.max(0, timeMs), TIME_MS_MAX)), id }
+}
+
 /**
  * One page of a list in memory that is sorted ascending by `keyOf`, a unique text. The cursor is the last key, so that
  * items which come or go between two pages neither repeat nor hide others.

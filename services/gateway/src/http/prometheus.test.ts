@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { createTenantEstate } from '../estate/tenant-estate.ts'
 import { prometheusName, renderCollected } from './prometheus.ts'
 
-const LIMITS = { processes: 10, hosts: 10, series: 10, sources: 10, recent: { durationMs: 1000, bytes: 1000 } }
+const LIMITS = {
+  processes: 10,
+  hosts: 10,
+  series: 10,
+  sources: 10,
+  recent: { durationMs: 1000, bytes: 1000 },
+  findings: { openAnomalies: 10, closedAnomalies: 10, alerts: 10 },
+}
 
 interface Parsed {
   readonly types: Map<string, string>

@@ -1,7 +1,7 @@
 import { processId, unescapeName } from '@driftline/proto'
 import type { HostState } from '../estate/host-state.ts'
 import type { TenantEstate } from '../estate/tenant-estate.ts'
-import { toDashboard, toProcessDetail } from '../estate/views.ts'
+import { shownAlerts, toDashboard, toProcessDetail } from '../estate/views.ts'
 import { notFound, ProblemError } from '../http/problems.ts'
 
 /** Where a channel's first answer comes from. Errors: 404 for what the tenant does not have. */
@@ -16,7 +16,7 @@ const HOST_CHANNEL = /^host:(.+)\/processes$/
 /** Reads a channel's name. Errors: 404 for an unknown channel, host or process. */
 export function channelSource(name: string, estate: TenantEstate): ChannelSource {
   if (name === 'overview') return { topic: name, snapshot: (nowMs) => toDashboard(estate, nowMs) }
-  if (name === 'alerts') return { topic: name, snapshot: () => ({ items: [], nextCursor: null }) }
+  if (name === alertsTopic) return { topic: name, snapshot: () => alertsSnapshotOf(estate) }
   const hostName = HOST_CHANNEL.exec(name)?.[1]
   if (hostName !== undefined) return hostChannel(hostName, estate)
   if (name.startsWith('process:')) return processChannel(name.slice('process:'.length), estate)
@@ -40,7 +40,16 @@ function processChannel(id: string, estate: TenantEstate): ChannelSource {
   return { topic: processTopic(id), snapshot: (nowMs) => toProcessDetail(estate, state, nowMs) }
 }
 
+/** More anomalies at once than this are read page by page, not live. */
+const ANOMALIES_SHOWN = 500
+
+function alertsSnapshotOf(estate: TenantEstate) {
+  const anomalies = estate.findings.open().sort((a, b) => (a.timestamp < b.timestamp ? 1 : -1))
+  return { alerts: shownAlerts(estate), anomalies: anomalies.slice(0, ANOMALIES_SHOWN) }
+}
+
 export const overviewTopic = 'overview'
+export const alertsTopic = 'alerts'
 export const processTopic = (id: string): string => `process:${id}`
 /** The host as its process id writes it. */
 export const hostTopic = (host: string): string => `${processId('host', host)}/processes`

@@ -1,13 +1,16 @@
 import type { Clock } from '@driftline/platform/clock'
 import type { SelfMetrics } from '@driftline/platform/metrics'
+import { knownPoint, MINUTE_MS, minuteOf, normalsOf, tidyDeviation } from '../estate/drift-state.ts'
 import type { Estate } from '../estate/estate.ts'
 import type { TableChanges } from '../estate/process-table.ts'
-import { processStatusOf, toProcessItem } from '../estate/views.ts'
+import { processStatusOf, reasonOf, toProcessItem } from '../estate/views.ts'
 import { problemBody, toProblemError } from '../http/problems.ts'
+import type { AlertItem, AnomalyItem } from '../schemas/anomalies.ts'
 import type { ProcessChanges } from '../schemas/live.ts'
-import { channelSource, hostSnapshotOf, hostTopic, overviewTopic, processTopic } from './channels.ts'
+import { alertsTopic, channelSource, hostSnapshotOf, hostTopic, overviewTopic, processTopic } from './channels.ts'
 import { encodeTextFrame } from './frames.ts'
 import type { LatencyWindow } from './latency.ts'
+import { createNews } from './news.ts'
 import { createOverviewTracker, type OverviewTracker } from './overview-tracker.ts'
 
 /** A connection as the hub sees it: it takes frames and says when it is gone. */
@@ -38,6 +41,10 @@ export interface LiveHub {
   leave(subscriber: Subscriber): void
   publishHostFrame(tenant: string, host: string, timeMs: number, changes: TableChanges): void
   publishKpis(tenant: string, processes: readonly string[]): void
+  publishBaselines(tenant: string, processes: ReadonlySet<string>, minuteTimeMs: number): void
+  /** Goes out within a tenth of a second, together with what else comes in that time. */
+  publishAnomaly(tenant: string, anomaly: AnomalyItem): void
+  publishAlert(tenant: string, alert: AlertItem): void
   /** Sends the whole table again after it was rebuilt. */
   resetHost(tenant: string, host: string): void
   /** What happens once a second: the overview's changes and what time alone changes. */
@@ -128,12 +135,23 @@ export function createLiveHub(deps: {
     if (channel.subscribers.size === 0) close(channel)
   }
 
-  const processChanges = (tenant: string, id: string): ProcessChanges | null => {
+  const processChanges = (tenant: string, id: string, more: Partial<ProcessChanges> = {}): ProcessChanges | null => {
     const mine = estate.tenant(tenant)
     const state = mine.processes.get(id)
     if (!state) return null
-    const { metrics, status, active, lastSeen, category, tags, description } = toProcessItem(mine, state, clock.nowMs())
-    return { metrics, status, active, lastSeen, category, tags, description }
+    const nowMs = clock.nowMs()
+    const { metrics, status, active, lastSeen, category, tags, description, drift, driftKpi, reason } = toProcessItem(
+      mine,
+      state,
+      nowMs,
+    )
+    const minute = minuteOf(nowMs)
+    const driftPoint = {
+      time: new Date(minute * MINUTE_MS).toISOString(),
+      deviation: tidyDeviation(knownPoint(state.drift, minute)),
+    }
+    const told = { metrics, status, active, lastSeen, category, tags, description, drift, driftKpi, reason }
+    return { ...told, driftPoint, ...more }
   }
 
   const publishChangedProcesses = (nowMs: number): void => {
@@ -143,13 +161,30 @@ export function createLiveHub(deps: {
         const mine = estate.tenant(channel.tenant)
         const state = mine.processes.get(channel.topic.slice('process:'.length))
         if (!state) continue
-        const mark = `${processStatusOf(mine, state, nowMs)} ${JSON.stringify(state.settings)} ${state.endedAtMs}`
+        const settings = JSON.stringify(state.settings)
+        const reason = reasonOf(mine, state)
+        const mark = `${processStatusOf(mine, state, nowMs)} ${settings} ${state.endedAtMs} ${reason}`
         const changed = channel.mark !== '' && channel.mark !== mark
         channel.mark = mark
         if (changed) publish(channel.tenant, channel.topic, () => processChanges(channel.tenant, state.id))
       }
     }
   }
+
+  const publishOverview = (tenant: string, tracker: OverviewTracker, alerts: AlertItem[]): void => {
+    const changes = tracker.changes(clock.nowMs(), alerts)
+    if (changes) publish(tenant, overviewTopic, () => changes)
+  }
+
+  const news = createNews((tenant, { alerts, anomalies }) => {
+    publish(tenant, alertsTopic, () => ({ alerts, anomalies }))
+    for (const id of new Set(anomalies.map((each) => each.processId))) {
+      const ofProcess = anomalies.filter((each) => each.processId === id)
+      publish(tenant, processTopic(id), () => processChanges(tenant, id, { anomalies: ofProcess }))
+    }
+    const tracker = trackers.get(tenant)
+    if (tracker) publishOverview(tenant, tracker, alerts)
+  })
 
   return {
     subscribe(subscriber, name) {
@@ -177,6 +212,19 @@ export function createLiveHub(deps: {
     publishKpis(tenant, processes) {
       for (const id of processes) publish(tenant, processTopic(id), () => processChanges(tenant, id))
     },
+    publishBaselines(tenant, processes, minuteTimeMs) {
+      for (const id of processes) {
+        publish(tenant, processTopic(id), () => {
+          const drift = estate.tenant(tenant).processes.get(id)?.drift
+          if (!drift) return processChanges(tenant, id)
+          const deviation = tidyDeviation(knownPoint(drift, minuteOf(minuteTimeMs)))
+          const driftPoint = { time: new Date(minuteTimeMs).toISOString(), deviation }
+          return processChanges(tenant, id, { normal: normalsOf(drift), driftPoint })
+        })
+      }
+    },
+    publishAnomaly: news.anomaly,
+    publishAlert: news.alert,
     resetHost(tenant, host) {
       const state = estate.tenant(tenant).hosts.get(host)
       if (!state) return
@@ -189,10 +237,7 @@ export function createLiveHub(deps: {
     },
     tick() {
       const nowMs = clock.nowMs()
-      for (const [tenant, tracker] of trackers) {
-        const changes = tracker.changes(nowMs)
-        if (changes) publish(tenant, overviewTopic, () => changes)
-      }
+      for (const [tenant, tracker] of trackers) publishOverview(tenant, tracker, [])
       publishChangedProcesses(nowMs)
     },
   }

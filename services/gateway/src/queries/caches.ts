@@ -2,6 +2,7 @@ import type { Clock } from '@driftline/platform/clock'
 import { type Cache, createCache } from './cache.ts'
 import type { TableSize } from './operations.ts'
 import type { SeriesDefinition } from './samples.ts'
+import type { StripHour } from './strip.ts'
 
 /** Everything that the gateway answers from memory instead of the store; `/api/v1/status` lists it. */
 export interface GatewayCaches {
@@ -10,6 +11,7 @@ export interface GatewayCaches {
   readonly beginningCache: Cache<number | null>
   readonly storageCache: Cache<TableSize[]>
   readonly deadLetterCache: Cache<{ last24h: number; total: number }>
+  readonly stripCache: Cache<StripHour>
 }
 
 export function createCaches(clock: Clock): GatewayCaches {
@@ -28,6 +30,10 @@ export function createCaches(clock: Clock): GatewayCaches {
     ),
     storageCache: createCache(
       { name: 'storage', about: 'Sizes of the tables on disk', lifetimeMs: 30_000, limit: 1 },
+      clock,
+    ),
+    stripCache: createCache(
+      { name: 'strip', about: 'Past hours of the drift of an estate', lifetimeMs: 3_600_000, limit: 2000 },
       clock,
     ),
     deadLetterCache: createCache(

@@ -1,3 +1,4 @@
+import { stripPoints } from '../estate/drift-strip.ts'
 import { toProcessMetrics } from '../estate/kpi-columns.ts'
 import { processesAt } from '../estate/past.ts'
 import { metricKindName } from '../estate/series-registry.ts'
@@ -6,6 +7,7 @@ import {
   findProcesses,
   letsThrough,
   load1Of,
+  shownAlerts,
   toDashboard,
   toProcessDetail,
   toProcessItem,
@@ -13,6 +15,7 @@ import {
 import { pageByKey } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import { readFirstSeen } from '../queries/kpis.ts'
+import { pastStrip } from '../queries/strip.ts'
 import { seriesItem } from '../schemas/analytics.ts'
 import { operationalDashboard } from '../schemas/anomalies.ts'
 import { listOf, pageQuery, processIdParam } from '../schemas/common.ts'
@@ -39,9 +42,16 @@ function overview(deps: EstateRouteDeps): AnyRoute {
     async handle({ tenant, query }) {
       const nowMs = clock.nowMs()
       if (query.at === undefined || query.at >= nowMs) return { body: toDashboard(estate.tenant(tenant), nowMs) }
-      const past = await processesAt(deps, tenant, query.at)
-      const items = past.filter(({ item }) => item.active).map(({ item, trail }) => ({ ...item, trail }))
-      return { body: dashboardOf(items, query.at) }
+      const live = estate.tenant(tenant).strip
+      const [past, sums] = await Promise.all([
+        processesAt(deps, tenant, query.at),
+        pastStrip({ ...deps, live }, tenant, { atMs: query.at, nowMs }),
+      ])
+      const active = past.filter(({ item }) => item.active)
+      const items = active.map(({ item, trail, driftLine }) => ({ ...item, driftLine, trail }))
+      // Alerts are of now: whoever looks at the past must still see what waits for somebody.
+      const whole = { alerts: shownAlerts(estate.tenant(tenant)), estateDrift: stripPoints(sums, query.at) }
+      return { body: dashboardOf(items, query.at, whole) }
     },
   })
 }

@@ -95,6 +95,15 @@ export const alertFilter = pageQuery.extend({
   ...timeRange,
 })
 
+const findingId = z.string().min(1).max(512)
+export const anomalyIdParam = z.object({ id: findingId.describe('Id of an anomaly') })
+export const alertIdParam = z.object({ id: findingId.describe('Id of an alert') })
+
+export const qualityQuery = z.object({
+  from: queryTime.optional().describe('Anomalies that began from then on; 30 days before `to` when missing'),
+  to: queryTime.optional().describe('ISO 8601 or milliseconds; now when missing'),
+})
+
 /** How the verdicts of people stand, per type of anomaly. */
 export const detectionQuality = z
   .object({

@@ -1,6 +1,11 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
 import {
+  AlertSchema,
+  AlertStatus,
+  AnomalyPhase,
+  AnomalySchema,
+  BaselineBatchSchema,
   DeadLetterSchema,
   KpiBatchSchema,
   MetricKind,
@@ -8,6 +13,7 @@ import {
   routingKey,
   SampleBatchSchema,
   SeriesBatchSchema,
+  Severity,
   seriesId,
   type Topic,
   topics,
@@ -140,6 +146,116 @@ export function sampleRecord(samples: readonly (readonly [bigint, number, number
       value: samples.map(([, , value]) => value),
     },
     { tenant, process: 'host:web-1', source: 'agent-web-1' },
+  )
+}
+
+/** A line of numbers in a closed minute: centre, spread and deviation; the value follows. */
+export type BaselineLine = readonly [process: string, metric: string, centre: number, spread: number, deviation: number]
+
+export function baselineRecord(minuteTimeMs: number, lines: readonly BaselineLine[], tenant = 'default'): TestRecord {
+  return record(
+    topics.baselines,
+    'baselines_in',
+    BaselineBatchSchema,
+    {
+      tenant,
+      minuteTimeMs: BigInt(minuteTimeMs),
+      process: lines.map(([process]) => process),
+      metric: lines.map(([, metric]) => metric),
+      attributes: lines.map(() => ''),
+      value: lines.map(([, , centre, spread, deviation]) => centre + spread * deviation),
+      centre: lines.map(([, , centre]) => centre),
+      spread: lines.map(([, , , spread]) => spread),
+      deviation: lines.map(([, , , , deviation]) => deviation),
+    },
+    { tenant, process: lines[0]?.[0] ?? '', source: 'analyzer' },
+  )
+}
+
+export interface TestAnomaly {
+  readonly id: string
+  readonly process: string
+  readonly startMs: number
+  readonly endMs?: number
+  readonly type?: string
+  readonly severity?: Severity
+  readonly description?: string
+  readonly revision?: number
+  readonly tenant?: string
+}
+
+export function anomalyRecord(anomaly: TestAnomaly): TestRecord {
+  const { tenant = 'default', endMs = 0, startMs, revision = 1 } = anomaly
+  const phase = revision === 1 ? AnomalyPhase.OPENED : AnomalyPhase.CHANGED
+  return record(
+    topics.anomalies,
+    'anomalies_in',
+    AnomalySchema,
+    {
+      tenant,
+      id: anomaly.id,
+      process: anomaly.process,
+      type: anomaly.type ?? 'performance_degradation',
+      severity: anomaly.severity ?? Severity.WARNING,
+      phase: endMs > 0 ? AnomalyPhase.CLOSED : phase,
+      startTimeMs: BigInt(startMs),
+      endTimeMs: BigInt(endMs),
+      timeMs: BigInt(Math.max(startMs, endMs)),
+      description: anomaly.description ?? `CPU of ${anomaly.process} is high`,
+      metric: 'cpu',
+      unit: '{cpu}',
+      value: 3.7,
+      worstValue: 4.2,
+      expectedLow: 0.6,
+      expectedHigh: 1.2,
+      expectedCentre: 0.9,
+      score: 18.7,
+      contributions: [{ metric: 'cpu', share: 0.75 }],
+      metrics: { ...noKpis, cpuCores: 3.7 },
+      revision,
+    },
+    { tenant, process: anomaly.process, source: 'analyzer' },
+  )
+}
+
+const noKpis = Object.fromEntries(kpiColumns.map(({ field }) => [field, Number.NaN]))
+
+export interface TestAlert {
+  readonly id: string
+  readonly process: string
+  readonly anomalyIds: readonly string[]
+  readonly openedAtMs: number
+  readonly status?: AlertStatus
+  readonly version?: number
+  readonly severity?: Severity
+  readonly acknowledgedBy?: string
+  readonly tenant?: string
+}
+
+export function alertRecord(alert: TestAlert): TestRecord {
+  const { tenant = 'default', acknowledgedBy = '' } = alert
+  return record(
+    topics.alerts,
+    'alerts_in',
+    AlertSchema,
+    {
+      tenant,
+      id: alert.id,
+      anomalyId: alert.anomalyIds[0] ?? '',
+      anomalyIds: [...alert.anomalyIds],
+      process: alert.process,
+      rule: 'warning_anomaly',
+      type: 'performance_degradation',
+      severity: alert.severity ?? Severity.WARNING,
+      status: alert.status ?? AlertStatus.OPEN,
+      message: `CPU of ${alert.process} is high`,
+      recipients: ['webhook:https://example.org'],
+      openedAtMs: BigInt(alert.openedAtMs),
+      acknowledgedAtMs: acknowledgedBy === '' ? 0n : BigInt(alert.openedAtMs + 1000),
+      acknowledgedBy,
+      version: alert.version ?? 1,
+    },
+    { tenant, process: alert.process, source: 'alerter' },
   )
 }
 
