@@ -4,15 +4,6 @@ import { z } from 'zod'
 
 const kpi = z.enum(['execution_time', 'success_rate', 'error_rate', 'throughput', 'resource_utilization'])
 
-const anomalyType = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('performance_degradation'), threshold: share }),
-  z.strictObject({ type: z.literal('resource_exhaustion'), threshold: share }),
-  z.strictObject({
-    type: z.literal('error_spike'),
-    threshold: z.string().regex(/^\d+(\.\d+)?x_baseline$/, 'must be a multiple such as 5x_baseline'),
-  }),
-])
-
 const alertChannel = z.discriminatedUnion('channel', [
   z.looseObject({ channel: z.literal('email'), recipients: z.array(z.email()).min(1) }),
   z.looseObject({ channel: z.literal('slack'), webhook: z.url() }),
@@ -35,42 +26,6 @@ export const processMonitorSettings = {
   samplingRate: setting('process_monitor.real_time_monitoring.sampling_rate', share, 1, 'Share of readings to keep'),
   performanceTracking: setting('process_monitor.performance_tracking.enabled', flag, true, 'Compute KPIs'),
   kpis: setting('process_monitor.performance_tracking.kpis', z.array(kpi).min(1), kpi.options, 'KPIs to compute'),
-  baselineCalculation: setting(
-    'process_monitor.performance_tracking.baseline_calculation',
-    z.enum(['rolling_average']),
-    'rolling_average',
-    'How a baseline is made',
-  ),
-  baselineWindowMs: setting(
-    'process_monitor.performance_tracking.baseline_window',
-    durationMs,
-    '7d',
-    'History that a baseline looks at',
-  ),
-  anomalyDetection: setting('process_monitor.anomaly_detection.enabled', flag, true, 'Look for anomalies'),
-  detectionAlgorithm: setting(
-    'process_monitor.anomaly_detection.detection_algorithm',
-    z.enum(['isolation_forest']),
-    'isolation_forest',
-    'Detector over all KPIs of a process',
-  ),
-  sensitivity: setting('process_monitor.anomaly_detection.sensitivity', share, 0.8, 'How readily it alarms'),
-  trainingWindowMs: setting(
-    'process_monitor.anomaly_detection.training_data_window',
-    durationMs,
-    '30d',
-    'History that it is trained on',
-  ),
-  anomalyTypes: setting(
-    'process_monitor.anomaly_detection.anomaly_types',
-    z.array(anomalyType),
-    [
-      { type: 'performance_degradation', threshold: '20%' },
-      { type: 'error_spike', threshold: '5x_baseline' },
-      { type: 'resource_exhaustion', threshold: '90%' },
-    ],
-    'Kinds of anomaly and their thresholds',
-  ),
   alerting: setting('process_monitor.alerting.enabled', flag, true, 'Tell people'),
   alertChannels: setting('process_monitor.alerting.alert_channels', z.array(alertChannel), [], 'Where alerts go'),
   alertRules: setting(

@@ -31,6 +31,7 @@ export function createAnalyzerMetrics(metrics: SelfMetrics) {
       STEP_SECONDS,
     ),
     setCounts: detection.setCounts,
+    failedTrainings: metrics.counter('driftline_analyzer_failed_trainings_total', 'Models that could not be trained'),
     records: metrics.counter('driftline_analyzer_records_total', 'Records read, by what became of them', ['verdict']),
     deadLetters: metrics.counter('driftline_dead_letters_total', 'Inputs that were refused', ['service', 'reason']),
     gaps: metrics.counter('driftline_analyzer_gaps_total', 'Times that input was gone before it was read'),

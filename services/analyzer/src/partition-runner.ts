@@ -2,16 +2,17 @@ import type { Bus, BusRecord, OutgoingRecord, RecordBatch } from '@driftline/pla
 import { createRepeatFilter } from '@driftline/platform/bus/repeat-filter'
 import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
-import { topics } from '@driftline/proto'
+import { type ForestModel, topics } from '@driftline/proto'
 import type { AnalyzerMetrics } from './analyzer-metrics.ts'
 import { decodeMoment, encodeMoment, type PartitionMoment } from './checkpoint-codec.ts'
 import type { CheckpointStore, Holding } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
 import { decodeRecord } from './decode.ts'
+import type { TrainingJob } from './detectors/isolation-forest/training.ts'
 import { createInputMerge } from './input-merge.ts'
-import { installationRecord } from './installation-settings.ts'
 import { kpiRecord } from './kpi-record.ts'
 import { createPartitionState } from './model/state.ts'
+import { installationRecord, modelRecord } from './settings-records.ts'
 import { openPartition, type Partition, stateOf, step } from './step.ts'
 
 /** In the order in which records that were stored at the same moment are applied. */
@@ -33,6 +34,8 @@ export interface PartitionRunnerDeps {
   readonly logger: Logger
   readonly metrics: AnalyzerMetrics
   readonly clock: Clock
+  /** Trains models in the background; without it no job is done. */
+  readonly train?: (job: TrainingJob) => Promise<ForestModel>
 }
 
 /** One partition of all input topics: applies records, publishes KPIs, keeps checkpoints. */
@@ -202,9 +205,23 @@ function drain(runner: Runner): void {
       metrics.closeSeconds.observe(Math.max(0, deps.clock.nowMs() - endMs) / 1000)
     }
     outbox.push(...outcome.detection.records)
+    for (const job of outcome.detection.jobs) void trainFor(runner, job)
     for (const { detector, error } of outcome.detection.failures) {
       deps.logger.error({ detector, error, partition: runner.number }, 'a detector failed and begins anew')
     }
+  }
+}
+
+/** The model comes back as a record like any other, so that a recorded stream has it. */
+async function trainFor(runner: Runner, job: TrainingJob): Promise<void> {
+  const { deps } = runner
+  try {
+    const model = await deps.train?.(job)
+    if (model !== undefined && !runner.closed) runner.outbox.push(modelRecord(job, model))
+  } catch (error) {
+    // The detector asks again after a while.
+    deps.metrics.failedTrainings.inc()
+    deps.logger.warn({ error, process: job.process }, 'a model could not be trained')
   }
 }
 

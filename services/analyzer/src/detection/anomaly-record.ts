@@ -1,9 +1,11 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
 import { type Anomaly, AnomalyPhase, AnomalySchema, KpiValuesSchema, topics } from '@driftline/proto'
+import type { LearningBaselines } from './baselines.ts'
 import { anomalyId, type Ending, type Excursion } from './excursion.ts'
 import { kpiCount, type TrackTable } from './track-table.ts'
 import type { UnitState } from './unit-state.ts'
+import type { DescribedAnomaly } from './words.ts'
 
 /** Values of KPIs older than this are not those of the moment, seconds. */
 const FRESH_S = 60
@@ -11,21 +13,31 @@ const FRESH_S = 60
 const PER_SECOND = 10_000
 
 /** Writes an anomaly in words. */
-export type Describe = (anomaly: Anomaly, excursion: Excursion, ending: Ending | null) => string
+export type Describe = (anomaly: DescribedAnomaly) => string
+
+/** Why it ended, where that is not that it calmed down. */
+const endings: Readonly<Record<Ending, string>> = {
+  calm: '',
+  gone: '; the process has ended',
+  silent: '; nothing has been heard since',
+  switched_off: '; no longer looked for',
+  explained: '; goes on as another anomaly of the same values',
+  forgotten: '; no longer watched',
+}
 
 /**
  * The record of an excursion as it stands. Sequences only grow, also when an agent hands in late what it kept: a
  * record that is made again after a restart has the same one.
  */
 export function anomalyRecord(
-  table: TrackTable,
-  describe: Describe,
+  { table, baselines, describe }: { table: TrackTable; baselines: LearningBaselines; describe: Describe },
   unit: UnitState,
   excursion: Excursion,
   event: { readonly phase: AnomalyPhase; readonly timeMs: number; readonly ending: Ending | null },
 ): { readonly record: OutgoingRecord; readonly anomaly: Anomaly } {
   const anomaly = anomalyOf(table, unit, excursion, event.phase, event.timeMs)
-  anomaly.description = describe(anomaly, excursion, event.ending)
+  const words = describe(describedAnomaly(table, baselines, excursion, event))
+  anomaly.description = event.ending === null ? words : `${words}${endings[event.ending]}`
   unit.anomalySequence = Math.max(unit.anomalySequence + 1, Math.floor(event.timeMs / 1000) * PER_SECOND)
   const record: OutgoingRecord = {
     topic: topics.anomalies.name,
@@ -79,6 +91,28 @@ function anomalyOf(
     metrics: kpiValuesOf(state, number, timeMs),
     revision: excursion.revision,
   })
+}
+
+function describedAnomaly(
+  { tracks, processes }: TrackTable,
+  baselines: LearningBaselines,
+  { finding, type, track, startMs, lastMs, severity, worstValue }: Excursion,
+  { timeMs, ending }: { readonly timeMs: number; readonly ending: Ending | null },
+): DescribedAnomaly {
+  return {
+    ...finding,
+    ...(track === -1 ? noLine : lineOf(tracks, track)),
+    type,
+    process: processes.id(finding.process),
+    kpi: track === -1 ? -1 : tracks.kpi[track]!,
+    worstValue,
+    severity,
+    startMs,
+    endMs: ending === null ? Number.NaN : lastMs,
+    atMs: timeMs,
+    hasSeason: track !== -1 && (baselines.hasSeason?.(track) ?? false),
+    isLearnt: track !== -1 && (baselines.shiftedAtMs?.(track) ?? Number.NaN) >= startMs,
+  }
 }
 
 const noLine = { metric: '', attributes: '', unit: '' }

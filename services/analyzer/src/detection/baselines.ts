@@ -26,6 +26,10 @@ export interface LearningBaselines extends Baselines {
   /** As of Detector. */
   state(): DetectorState
   restore(state: DetectorState): void
+  /** Whether `centre` follows the hours of the week. */
+  hasSeason?(track: number): boolean
+  /** Event time at which a lasting level was last taken for the new normal; NaN for never. */
+  shiftedAtMs?(track: number): number
 }
 
 export type CreateBaselines = (config: DetectionConfig) => LearningBaselines

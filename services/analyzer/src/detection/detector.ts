@@ -1,4 +1,5 @@
 import type { ForestModel, Severity } from '@driftline/proto'
+import type { TrainingJob } from '../detectors/isolation-forest/training.ts'
 import type { Baselines } from './baselines.ts'
 import type { EffectiveSettings } from './effective-settings.ts'
 
@@ -114,6 +115,8 @@ export interface Detector {
   onTime?(unit: number, nowMs: number, context: DetectionContext): void
   /** A model that was trained in the background is in effect from the next bucket of the process on. */
   onModel?(process: number, model: ForestModel, context: DetectionContext): void
+  /** What it wants worked out in the background since it was asked last; the answers come as models. */
+  takeJobs?(): readonly TrainingJob[]
   /** The numbers are about to be given to others. */
   forgetTrack?(track: number): void
   forgetProcess?(process: number): void

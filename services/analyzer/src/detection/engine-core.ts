@@ -1,5 +1,6 @@
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
 import type { Anomaly } from '@driftline/proto'
+import type { TrainingJob } from '../detectors/isolation-forest/training.ts'
 import type { Describe } from './anomaly-record.ts'
 import type { CreateBaselines, LearningBaselines } from './baselines.ts'
 import type { CreateDetector, DetectionConfig, DetectionContext, Detector, DetectorState } from './detector.ts'
@@ -15,6 +16,8 @@ export interface DetectionOutput {
   records: OutgoingRecord[]
   /** The anomalies among the records, for metrics. */
   anomalies: Pick<Anomaly, 'type' | 'severity' | 'phase'>[]
+  /** Models to be trained in the background. */
+  jobs: TrainingJob[]
   failures: { readonly detector: string; readonly error: Error }[]
   /** What found no room. */
   dropped: { tracks: number; excursions: number; findings: number; settings: number }
@@ -24,6 +27,7 @@ export interface DetectionOutput {
 export const emptyOutput = (): DetectionOutput => ({
   records: [],
   anomalies: [],
+  jobs: [],
   failures: [],
   dropped: { tracks: 0, excursions: 0, findings: 0, settings: 0 },
   settingsChanges: 0,

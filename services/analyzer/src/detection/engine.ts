@@ -196,7 +196,8 @@ function excursionDepsOf(core: Core): ExcursionDeps {
     metric: (track) => table.tracks.metric(track),
     write(unit, excursion, phase, timeMs, ending) {
       const event = { phase, timeMs, ending }
-      const { record, anomaly } = anomalyRecord(table, core.deps.describe, unit, excursion, event)
+      const { describe } = core.deps
+      const { record, anomaly } = anomalyRecord({ table, baselines: core.baselines, describe }, unit, excursion, event)
       core.output.records.push(record)
       core.output.anomalies.push({ type: anomaly.type, severity: anomaly.severity, phase: anomaly.phase })
     },

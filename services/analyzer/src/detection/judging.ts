@@ -113,6 +113,7 @@ function closeMinute(core: Core, unit: number): void {
   for (const seat of core.seats) {
     if (seat.detector.onMinute === undefined) continue
     ask(core, seat, (detector) => detector.onMinute?.(closed, core.context))
+    if (seat.detector.takeJobs !== undefined) core.output.jobs.push(...seat.detector.takeJobs())
   }
   finish(core, state)
   learning(core, () => {

@@ -1,6 +1,14 @@
 import { create, equals, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
-import { DetectionSettingsSchema, SettingsChangeSchema, topics } from '@driftline/proto'
+import {
+  DetectionSettingsSchema,
+  type ForestModel,
+  routingKey,
+  type SettingsChange,
+  SettingsChangeSchema,
+  topics,
+} from '@driftline/proto'
+import type { TrainingJob } from './detectors/isolation-forest/training.ts'
 
 /** Settings of detection for all processes of the installation. */
 export type DetectionChange = MessageInitShape<typeof DetectionSettingsSchema>
@@ -22,17 +30,34 @@ export function installationRecord(
     effectiveTimeMs: BigInt(nowMs),
     change: { case: 'detection', value: wanted },
   })
+  const source = `installation/${partition}`
+  return { ...settingsRecord(change, source, nowMs), key: source, partition }
+}
+
+/** The record by which a trained model takes effect. */
+export function modelRecord({ tenant, process, effectiveTimeMs }: TrainingJob, model: ForestModel): OutgoingRecord {
+  const change = create(SettingsChangeSchema, {
+    tenant,
+    process,
+    effectiveTimeMs: BigInt(effectiveTimeMs),
+    change: { case: 'forest', value: model },
+  })
+  return settingsRecord(change, `forest/${tenant}/${process}`, effectiveTimeMs)
+}
+
+/** `sequence` only grows per source; the same change again has the same one. */
+function settingsRecord(change: SettingsChange, source: string, sequence: number): OutgoingRecord {
+  const { tenant, process } = change
   return {
     topic: topics.settings.name,
-    key: `installation/${partition}`,
-    partition,
+    key: routingKey(tenant, process),
     headers: {
       'content-type': 'application/protobuf',
       message: topics.settings.message.typeName,
-      tenant: '',
-      source: `installation/${partition}`,
+      tenant,
+      source,
       epoch: '1',
-      sequence: String(nowMs),
+      sequence: String(sequence),
     },
     value: toBinary(SettingsChangeSchema, change),
   }
