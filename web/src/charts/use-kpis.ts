@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, type Ref, shallowRef, watch } from 'vue'
 import { api } from '../api/client.ts'
 import { useLive } from '../api/live.ts'
-import type { ProcessMetrics } from '../api/types.ts'
+import type { ProcessChanges, ProcessMetrics } from '../api/types.ts'
 import { kindOf } from '../process-id.ts'
 import { useTime } from '../state/time.ts'
 import { type Kpi, type KpiId, kpisOf, type PerformanceAnswer, seriesOfKpi } from './kpis.ts'
@@ -32,6 +32,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
   processId: Ref<string>,
   pixels: Ref<number>,
   intervalS: Ref<number>,
+  { onChanges }: { readonly onChanges?: (changes: ProcessChanges) => void } = {},
 ) {
   const time = useTime()
   const series = shallowRef<ReadonlyMap<KpiId, ChartSeries>>(new Map())
@@ -138,7 +139,16 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
     append(metrics)
     version.value += 1
   }
-  const live = useLive<Detail, { metrics: ProcessMetrics }>(() => `process:${processId.value}`, {
+  /** Status, drift and what people set change in place; the drift line and the anomalies are whose they are. */
+  function change({ driftPoint, anomalies, ...rest }: ProcessChanges): void {
+    if (detail.value) {
+      const { normal, ...fields } = rest
+      detail.value = { ...detail.value, ...fields, ...(normal ? { normal } : {}) }
+    }
+    if (rest.metrics && rest.metrics.timestamp !== latest.value?.timestamp) take(rest.metrics)
+    onChanges?.({ ...rest, ...(driftPoint ? { driftPoint } : {}), ...(anomalies ? { anomalies } : {}) })
+  }
+  const live = useLive<Detail, ProcessChanges>(() => `process:${processId.value}`, {
     snapshot(value) {
       detail.value = value
       const heardMs = value.metrics ? Date.parse(value.metrics.timestamp) : Number.NaN
@@ -146,7 +156,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
       if (loaded.value && lastMs > 0 && heardMs - lastMs > Math.max(5000, stepS.value * 3000)) refetch()
       if (value.metrics) take(value.metrics)
     },
-    changes: (value) => take(value.metrics),
+    changes: change,
   })
 
   return {

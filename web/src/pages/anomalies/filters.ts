@@ -54,7 +54,7 @@ export function fitsFilters(
   if (filters.type && anomaly.type !== filters.type) return false
   if (filters.state && (anomaly.endedAt === null) !== (filters.state === 'open')) return false
   if (filters.verdict && (anomaly.verdict ?? 'none') !== filters.verdict) return false
-  if (fromMs !== null && (anomaly.endedAt === null ? Infinity : Date.parse(anomaly.endedAt)) < fromMs) return false
+  if (fromMs !== null && Date.parse(anomaly.timestamp) < fromMs) return false
   const text = `${anomaly.processId} ${readable} ${anomaly.description}`.toLowerCase()
   return filters.q
     .toLowerCase()

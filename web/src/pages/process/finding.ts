@@ -11,6 +11,8 @@ export interface Phrase {
 export interface FindingInput {
   readonly name: string
   readonly isHost: boolean
+  /** The worst anomaly that lasts, in words. */
+  readonly wrong?: string | null
   /** Cores for groups, share for hosts. */
   readonly cpu: ChartSeries | null
   readonly memory: ChartSeries | null
@@ -86,6 +88,7 @@ export function findingOf(input: FindingInput): Phrase[] {
   if (input.lastSeenMs !== null && input.atMs - input.lastSeenMs > silentMs) {
     return [{ text: `${name} was last heard ` }, { text: `${heard}`, strong: true }, { text: '.' }]
   }
+  if (input.wrong) return [{ text: input.wrong.replace(/[.]?$/, '.'), strong: true }]
   const cpu = last(input.cpu)
   // Threads of the kernel have no memory of their own.
   const memory = last(input.memory) || null
