@@ -96,3 +96,26 @@ function columnsOf(timeMs: number, ids: readonly bigint[], values: readonly numb
 }
 
 export const tick = (storedAtMs: number): AnalyzerEvent => ({ kind: 'tick', storedAtMs: START_MS + storedAtMs })
+
+/** A device with one series of each kind, for tests; it stands for itself. Times as above. */
+export function deviceEvents(name: string, tenant = 'default') {
+  const process = `device:plant:${name}`
+  const hostKey = `${tenant}/${process}`
+  const kinds = { level: MetricKind.GAUGE, counted: MetricKind.DELTA, total: MetricKind.CUMULATIVE } as const
+  const attributes = '{"zone":"a"}'
+  const idOf = (metric: string): bigint => seriesId(tenant, process, metric, attributes)
+  const series = Object.entries(kinds).map(([metric, kind]) =>
+    create(SeriesSchema, { id: idOf(metric), tenant, process, metric, unit: 'Cel', kind, attributes }),
+  )
+  const definition: AnalyzerEvent = { kind: 'series', hostKey, series }
+  const samples = (
+    timeMs: number,
+    values: Partial<Record<keyof typeof kinds, number>>,
+    storedAtMs: number = timeMs,
+  ): Extract<AnalyzerEvent, { kind: 'samples' }> => ({
+    kind: 'samples',
+    origin: { hostKey, tenant, process, storedAtMs: START_MS + storedAtMs },
+    columns: columnsOf(timeMs, Object.keys(values).map(idOf), Object.values(values)),
+  })
+  return { hostKey, process, definition, samples }
+}
