@@ -1,21 +1,27 @@
 /** Settings of the streaming detector. Spans and lengths count rows of the series, whatever their interval is. */
 export interface StreamingConfig {
-  /** Alarm when the surprise reaches this, in powers of ten: 1.3 is what happens once in 20 blocks of 40 rows. */
+  /** Alarm when the surprise reaches this, in powers of ten: 2 is what happens once in 100 stretches of 40 rows. */
   readonly threshold: number
-  /** How much each recent alarm raises the threshold. */
+  /** How much each alarm of late raises the threshold. */
   readonly habituation: number
-  /** Rows over which a past alarm is forgotten. */
-  readonly habituationRows: number
-  /** Rows after an alarm during which none follows. */
-  readonly silenceRows: number
-  /** Span of the running centre. */
-  readonly centreRows: number
-  /** Span of the running centre while silenced, so that a lasting change is soon the new normal. */
-  readonly silencedCentreRows: number
-  /** Span of the short mean. */
+  /** An alarm is forgotten over this multiple of the rows seen, within these bounds. */
+  readonly habituationGrowth: number
+  readonly habituationRowsMin: number
+  readonly habituationRowsMax: number
+  /** After an alarm none follows for this share of the rows seen, within these bounds. */
+  readonly silenceGrowth: number
+  readonly silenceRowsMin: number
+  readonly silenceRowsMax: number
+  /** Spans of the running means: a few rows, some, many. */
   readonly shortRows: number
-  /** Span of the long mean. */
+  readonly middleRows: number
   readonly longRows: number
+  readonly centreRows: number
+  readonly slowRows: number
+  /** Span over which a forecaster's errors tell how far it is trusted. */
+  readonly trustRows: number
+  /** Rows after which the mean of a half hour, or of an hour of the week, gives old rows up for new ones. */
+  readonly seasonRowsMax: number
   /** A block starts at this many rows, and grows by `blockGrowth` of the rows seen to `blockRowsMax`. */
   readonly blockRowsMin: number
   readonly blockRowsMax: number
@@ -27,28 +33,33 @@ export interface StreamingConfig {
   /** Weight of the prior of the tail's index, in blocks, and the index that it expects. */
   readonly tailPriorWeight: number
   readonly tailPriorIndex: number
-  /** Exponent of the soft maximum over the views. */
-  readonly softness: number
   /** The most that one view may contribute. */
   readonly surpriseMax: number
 }
 
+/** What ships: the product and the benchmark use the same. `bench/detection/nab/README.md` tells how it was chosen. */
 export const defaultStreamingConfig: StreamingConfig = {
-  threshold: 1.3,
+  threshold: 1.4,
   habituation: 0.3,
-  habituationRows: 5000,
-  silenceRows: 60,
-  centreRows: 300,
-  silencedCentreRows: 100,
+  habituationGrowth: 2,
+  habituationRowsMin: 200,
+  habituationRowsMax: 10_000,
+  silenceGrowth: 0.08,
+  silenceRowsMin: 20,
+  silenceRowsMax: 100,
   shortRows: 5,
+  middleRows: 10,
   longRows: 20,
+  slowRows: 100,
+  centreRows: 300,
+  trustRows: 1000,
+  seasonRowsMax: 150,
   blockRowsMin: 20,
   blockRowsMax: 40,
   blockGrowth: 0.03,
   blocksMin: 6,
   tailShare: 0.15,
   tailPriorWeight: 10,
-  tailPriorIndex: 3,
-  softness: 4,
+  tailPriorIndex: 4,
   surpriseMax: 8,
 }

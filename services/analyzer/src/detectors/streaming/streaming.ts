@@ -2,26 +2,27 @@ import {
   blocksKept,
   clearSlot,
   createColumns,
-  halfHours,
   type StreamingColumns,
   slotsOf,
   streamingView,
   type TypedArray,
   viewCount,
-  weekHours,
 } from './columns.ts'
 import type { StreamingConfig } from './config.ts'
-import { advanceBlock, tailBase, tailSurprise } from './tail.ts'
+import { createForecast, type Forecast, learnForecast, predict } from './forecast.ts'
+import { learnTails, measureSurprise } from './tail.ts'
 
-const HALF_HOUR_MS = 1_800_000
-const HOUR_MS = 3_600_000
 /** What is older than the newest row by less than this is late and ignored; older still, the clock was set back. */
-const LATE_MS_MAX = HOUR_MS
-/** Differences beyond this are cut off, so that sums and differences of them stay finite. */
-const DIFFERENCE_MAX = 1e300
+const LATE_MS_MAX = 3_600_000
+/** Differences from the origin are cut off here: beyond it their squares would not be finite. */
+const DIFFERENCE_MAX = 1e150
+/** Deviations in units of the spread are cut off here before they are damped. */
+const DEVIATION_MAX = 1e9
 
 /** The score from which on a row is an alarm, at any threshold of the configuration. */
 export const alarmScore = 0.5
+/** The most that a row scores while an alarm is fresh. */
+const SILENCED_SCORE_MAX = 0.49
 
 /** The detector over many series at once, each in a slot. What it found stands in its fields until the next row. */
 export interface StreamingDetector {
@@ -34,7 +35,7 @@ export interface StreamingDetector {
   surprise: number
   /** The view that was surprised most, by `streamingView`; -1 when none was. */
   view: number
-  /** What was expected of the row in that view: the centre, and how far from it is still usual. */
+  /** What was expected of the row in that view, and what is still usual around it. */
   centre: number
   expectedLow: number
   expectedHigh: number
@@ -54,7 +55,9 @@ export function createStreaming(
 ): StreamingDetector {
   let capacity = saved ? slotsOf(saved) : 0
   let state = createColumns(capacity, saved)
+  const forecast = createForecast()
   const views = new Float64Array(viewCount)
+  const surprises = new Float64Array(viewCount)
   const sorted = new Float32Array(blocksKept)
 
   function grow(slots: number): void {
@@ -70,19 +73,23 @@ export function createStreaming(
     found.view = -1
     if (!Number.isFinite(value) || !Number.isFinite(timeMs)) return
     if (slot >= capacity) grow(slot + 1)
-    if (state.rows[slot] === 0) {
-      begin(state, slot, timeMs, value)
-      return
+    // The first row is the origin that all others are told from: then an offset changes nothing, not even rounding.
+    if (state.rows[slot] === 0) state.origin[slot] = value
+    else {
+      const sinceMs = timeMs - state.lastTimeMs[slot]!
+      if (sinceMs <= 0 && sinceMs > -LATE_MS_MAX) return
     }
-    const sinceMs = timeMs - state.lastTimeMs[slot]!
-    if (sinceMs <= 0 && sinceMs > -LATE_MS_MAX) return
     state.lastTimeMs[slot] = timeMs
-    const difference = bounded(value - state.origin[slot]!)
-    look(state, config, slot, timeMs, difference, views)
-    judge(state, config, slot, views, found)
-    expect(state, slot, timeMs, found)
-    learn(state, config, slot, timeMs, difference, views)
-    advanceBlock(state, config, slot, sorted)
+    state.rows[slot]! += 1
+    const difference = Math.min(DIFFERENCE_MAX, Math.max(-DIFFERENCE_MAX, value - state.origin[slot]!))
+    predict(state, slot, timeMs, forecast)
+    look(state, config, slot, difference, forecast, views)
+    measureSurprise(state, config, slot, views, surprises)
+    judge(state, config, slot, surprises, found)
+    tellExpected(state, slot, forecast, found)
+    learnForecast(state, config, slot, difference, forecast)
+    learnMeans(state, config, slot, difference)
+    learnTails(state, config, slot, views, sorted)
   }
 
   const found: StreamingDetector = {
@@ -106,50 +113,47 @@ export function createStreaming(
   return found
 }
 
-function bounded(difference: number): number {
-  return Math.min(DIFFERENCE_MAX, Math.max(-DIFFERENCE_MAX, difference))
-}
-
-/** The first row is the origin that all others are told from: then an offset changes nothing, not even rounding. */
-function begin(state: StreamingColumns, slot: number, timeMs: number, value: number): void {
-  state.origin[slot] = value
-  state.lastTimeMs[slot] = timeMs
-  state.rows[slot] = 1
-}
-
-const placeIn = (timeMs: number, unitMs: number, units: number): number => {
-  const place = Math.floor(timeMs / unitMs) % units
-  return place < 0 ? place + units : place
-}
-
-/** Fills `views` with what each sees in the row. Reads the seasons before they learn the row. */
+/** Fills `views` with what each sees in the row, and moves the running means that are part of the looking. */
 function look(
   state: StreamingColumns,
   config: StreamingConfig,
   slot: number,
-  timeMs: number,
   value: number,
+  forecast: Forecast,
   views: Float64Array,
 ): void {
-  state.rows[slot]! += 1
   const rows = state.rows[slot]!
-  state.shortMean[slot]! += (value - state.shortMean[slot]!) / Math.min(config.shortRows, rows)
-  state.longMean[slot]! += (value - state.longMean[slot]!) / Math.min(config.longRows, rows)
-  const half = slot * halfHours + placeIn(timeMs, HALF_HOUR_MS, halfHours)
-  const hour = slot * weekHours + placeIn(timeMs, HOUR_MS, weekHours)
-  const fromHalf = state.halfHourCount[half]! >= 2 ? value - state.halfHourMean[half]! : 0
-  state.timeOfDayShift[slot]! += (fromHalf - state.timeOfDayShift[slot]!) / config.longRows
   const centre = state.centre[slot]!
-  const short = state.shortMean[slot]!
-  const long = state.longMean[slot]!
-  views[streamingView.distance] = Math.abs(value - centre)
-  views[streamingView.shortShift] = Math.abs(short - centre)
-  views[streamingView.longShift] = Math.abs(long - centre)
-  views[streamingView.rise] = long - centre
-  views[streamingView.fall] = centre - long
-  views[streamingView.timeOfDay] = Math.abs(fromHalf)
-  views[streamingView.timeOfDayShift] = Math.abs(state.timeOfDayShift[slot]!)
-  views[streamingView.hourOfWeek] = state.weekHourCount[hour]! >= 1 ? Math.abs(value - state.weekHourMean[hour]!) : 0
+  const miss = value - forecast.expected
+  state.missMean[slot]! += (miss - state.missMean[slot]!) / config.shortRows
+  state.missSize[slot]! += (Math.abs(miss) - state.missSize[slot]!) / config.middleRows
+  const before = value - state.longMean[slot]!
+  state.longMean[slot]! += before / Math.min(config.longRows, rows)
+  const keep = 1 - 1 / config.longRows
+  state.variance[slot] = keep * (state.variance[slot]! + (before * before) / config.longRows)
+  const shift = state.longMean[slot]! - centre
+  views[streamingView.miss] = Math.abs(miss)
+  views[streamingView.above] = state.missMean[slot]!
+  views[streamingView.below] = -state.missMean[slot]!
+  views[streamingView.unrest] = state.missSize[slot]!
+  views[streamingView.shift] = Math.abs(shift)
+  views[streamingView.rise] = shift
+  views[streamingView.fall] = -shift
+  views[streamingView.dampedShift] = dampedShift(state, config, slot, value)
+  views[streamingView.scatter] = Math.sqrt(state.variance[slot]!)
+  views[streamingView.timeOfDay] = forecast.usualKnown ? Math.abs(value - forecast.usual) : 0
+}
+
+/** The shift of means of the area sine of the deviation: linear near the centre, logarithmic far from it. */
+function dampedShift(state: StreamingColumns, config: StreamingConfig, slot: number, value: number): number {
+  const rows = state.rows[slot]!
+  const spread = state.spread[slot]!
+  const deviation = spread > 0 ? (value - state.centre[slot]!) / spread : 0
+  const damped = Math.asinh(Math.min(DEVIATION_MAX, Math.max(-DEVIATION_MAX, deviation)))
+  state.dampedLong[slot]! += (damped - state.dampedLong[slot]!) / Math.min(config.longRows, rows)
+  const shift = Math.abs(state.dampedLong[slot]! - state.dampedCentre[slot]!)
+  state.dampedCentre[slot]! += (damped - state.dampedCentre[slot]!) / Math.min(config.centreRows, rows)
+  return shift
 }
 
 /** Joins the surprises by a soft maximum, weighs them against the alarms of late, and silences after an alarm. */
@@ -157,68 +161,61 @@ function judge(
   state: StreamingColumns,
   config: StreamingConfig,
   slot: number,
-  views: Float64Array,
+  surprises: Float64Array,
   found: StreamingDetector,
 ): void {
-  const base = tailBase(state, config, slot)
   let sum = 0
   let most = 0
-  if (!Number.isNaN(base)) {
-    for (let view = 0; view < viewCount; view++) {
-      const surprise = tailSurprise(state, config, slot * viewCount + view, base, views[view]!)
-      if (surprise === 0) continue
-      sum += surprise ** config.softness
-      if (surprise > most) {
-        most = surprise
-        found.view = view
-      }
+  for (let view = 0; view < viewCount; view++) {
+    const square = surprises[view]! * surprises[view]!
+    sum += square * square
+    if (surprises[view]! > most) {
+      most = surprises[view]!
+      found.view = view
     }
   }
-  found.surprise = sum ** (1 / config.softness)
-  state.habituation[slot]! *= 1 - 1 / config.habituationRows
+  const rows = state.rows[slot]!
+  const forgetting = within(config.habituationRowsMin, config.habituationGrowth * rows, config.habituationRowsMax)
+  state.habituation[slot]! *= 1 - 1 / forgetting
   const needed = config.threshold + config.habituation * state.habituation[slot]!
+  found.surprise = Math.sqrt(Math.sqrt(sum))
   found.score = found.surprise / (found.surprise + needed)
-  found.alarm = found.score >= alarmScore && state.silence[slot] === 0
-  if (found.alarm) {
-    state.habituation[slot]! += 1
-    state.silence[slot] = config.silenceRows
-  } else if (state.silence[slot]! > 0) {
+  if (state.silence[slot]! > 0) {
     state.silence[slot]! -= 1
-    found.score = Math.min(found.score, alarmScore * 0.98)
+    found.score = Math.min(found.score, SILENCED_SCORE_MAX)
+  } else if (found.score >= alarmScore) {
+    found.alarm = true
+    state.habituation[slot]! += 1
+    state.silence[slot] = within(config.silenceRowsMin, config.silenceGrowth * rows, config.silenceRowsMax)
   }
 }
 
-/** The expected range, in the terms of the view that was surprised most, or else of the running centre. */
-function expect(state: StreamingColumns, slot: number, timeMs: number, found: StreamingDetector): void {
-  let centre = state.centre[slot]!
-  let view = found.view
-  if (view === streamingView.hourOfWeek) {
-    centre = state.weekHourMean[slot * weekHours + placeIn(timeMs, HOUR_MS, weekHours)]!
-  } else if (view === streamingView.timeOfDay || view === streamingView.timeOfDayShift) {
-    centre = state.halfHourMean[slot * halfHours + placeIn(timeMs, HALF_HOUR_MS, halfHours)]!
-  } else view = streamingView.distance
+function within(least: number, wanted: number, most: number): number {
+  return Math.min(most, Math.max(least, wanted))
+}
+
+/** The expected range, in the terms of the view that was surprised most. */
+function tellExpected(state: StreamingColumns, slot: number, forecast: Forecast, found: StreamingDetector): void {
+  let centre = forecast.expected
+  let view: number = streamingView.miss
+  if (found.view >= streamingView.shift && found.view <= streamingView.dampedShift) {
+    centre = state.centre[slot]!
+    view = streamingView.shift
+  } else if (found.view === streamingView.timeOfDay) {
+    centre = forecast.usual
+    view = streamingView.timeOfDay
+  }
   const spread = state.tailLevel[slot * viewCount + view]!
   found.centre = state.origin[slot]! + centre
   found.expectedLow = found.centre - spread
   found.expectedHigh = found.centre + spread
 }
 
-function learn(
-  state: StreamingColumns,
-  config: StreamingConfig,
-  slot: number,
-  timeMs: number,
-  value: number,
-  views: Float64Array,
-): void {
-  const span = state.silence[slot]! > 0 ? config.silencedCentreRows : config.centreRows
-  state.centre[slot]! += (value - state.centre[slot]!) / Math.min(span, state.rows[slot]!)
-  const half = slot * halfHours + placeIn(timeMs, HALF_HOUR_MS, halfHours)
-  state.halfHourMean[half]! += (value - state.halfHourMean[half]!) / ++state.halfHourCount[half]!
-  const hour = slot * weekHours + placeIn(timeMs, HOUR_MS, weekHours)
-  state.weekHourMean[hour]! += (value - state.weekHourMean[hour]!) / ++state.weekHourCount[hour]!
-  for (let view = 0; view < viewCount; view++) {
-    const at = slot * viewCount + view
-    if (views[view]! > state.blockMax[at]!) state.blockMax[at] = views[view]!
-  }
+function learnMeans(state: StreamingColumns, config: StreamingConfig, slot: number, value: number): void {
+  const rows = state.rows[slot]!
+  const span = Math.min(config.centreRows, rows)
+  const distance = value - state.centre[slot]!
+  state.spread[slot]! += (Math.abs(distance) - state.spread[slot]!) / span
+  state.centre[slot]! += distance / span
+  state.slowMean[slot]! += (value - state.slowMean[slot]!) / Math.min(config.slowRows, rows)
 }

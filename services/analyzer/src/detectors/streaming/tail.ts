@@ -10,31 +10,51 @@ const LEVEL_MARGIN = 1 + 1e-4
 /** Surprise is told per this many rows, at any length of block. */
 const SURPRISE_ROWS = 40
 
-/**
- * How surprising `x` is in a view, in powers of ten: 2 is what the tail of the block maxima exceeds once in
- * 100 stretches of 40 rows. 0 for what is no tail event, and while there are too few blocks.
- */
-export function tailSurprise(state: StreamingColumns, config: StreamingConfig, at: number, base: number, x: number) {
-  if (!(x > state.tailLevel[at]!)) return 0
-  const surprise = base + (state.tailIndex[at]! * (Math.log(x) - state.tailLogLevel[at]!)) / Math.LN10
-  return Math.min(config.surpriseMax, Math.max(0, surprise))
-}
-
 /** The number of blocks that make the tail when `held` are held. */
 function tailBlocks(config: StreamingConfig, held: number): number {
   return Math.max(2, Math.ceil(config.tailShare * held))
 }
 
-/** Surprise of what just exceeds the level: how seldom that is. */
-export function tailBase(state: StreamingColumns, config: StreamingConfig, slot: number): number {
+/**
+ * How surprising each of `views` is, in powers of ten, into `surprises`: 2 is what the tail of the block maxima
+ * exceeds once in 100 stretches of 40 rows; 0 is no tail event, or too few blocks. The probability is Pareto's
+ * averaged over what the index may be (Gamma's posterior), so that few blocks never make certainty.
+ */
+export function measureSurprise(
+  state: StreamingColumns,
+  config: StreamingConfig,
+  slot: number,
+  views: Float64Array,
+  surprises: Float64Array,
+): void {
+  surprises.fill(0)
   const held = state.blocksHeld[slot]!
-  if (held < config.blocksMin) return Number.NaN
-  return Math.log10(state.rowsHeld[slot]! / (SURPRISE_ROWS * tailBlocks(config, held)))
+  if (held < config.blocksMin) return
+  const tail = tailBlocks(config, held)
+  const base = Math.log10(state.rowsHeld[slot]! / (SURPRISE_ROWS * tail))
+  const weight = tail + config.tailPriorWeight
+  for (let view = 0; view < viewCount; view++) {
+    const at = slot * viewCount + view
+    const x = views[view]!
+    if (!(x > state.tailLevel[at]!)) continue
+    const beyond = (Math.log(x) - state.tailLogLevel[at]!) / state.tailSum[at]!
+    surprises[view] = Math.min(config.surpriseMax, Math.max(0, base + weight * Math.log10(1 + beyond)))
+  }
 }
 
-/** Counts a row, and at the end of its block keeps the maxima and measures the tails anew. */
-export function advanceBlock(state: StreamingColumns, config: StreamingConfig, slot: number, sorted: Float32Array) {
-  state.blockRows[slot]!++
+/** Learns a row, and at the end of its block keeps the maxima and measures the tails anew. */
+export function learnTails(
+  state: StreamingColumns,
+  config: StreamingConfig,
+  slot: number,
+  views: Float64Array,
+  sorted: Float32Array,
+): void {
+  for (let view = 0; view < viewCount; view++) {
+    const at = slot * viewCount + view
+    if (views[view]! > state.blockMax[at]!) state.blockMax[at] = views[view]!
+  }
+  state.blockRows[slot]! += 1
   const wanted = Math.floor(config.blockGrowth * state.rows[slot]!)
   const length = Math.min(config.blockRowsMax, Math.max(config.blockRowsMin, wanted))
   if (state.blockRows[slot]! >= length) closeBlock(state, config, slot, sorted)
@@ -44,7 +64,7 @@ function closeBlock(state: StreamingColumns, config: StreamingConfig, slot: numb
   const head = state.blockHead[slot]!
   const lengthAt = slot * blocksKept + head
   if (state.blocksHeld[slot] === blocksKept) state.rowsHeld[slot]! -= state.blockLength[lengthAt]!
-  else state.blocksHeld[slot]!++
+  else state.blocksHeld[slot]! += 1
   state.rowsHeld[slot]! += state.blockRows[slot]!
   state.blockLength[lengthAt] = state.blockRows[slot]!
   state.blockRows[slot] = 0
@@ -59,17 +79,23 @@ function closeBlock(state: StreamingColumns, config: StreamingConfig, slot: numb
   }
 }
 
-/** Hill's estimator over the largest maxima, drawn towards the prior index: few blocks say little about a tail. */
-function measureTail(state: StreamingColumns, config: StreamingConfig, at: number, held: number, sorted: Float32Array) {
+/** Hill's estimator over the largest maxima, with the prior's blocks added: few blocks say little about a tail. */
+function measureTail(
+  state: StreamingColumns,
+  config: StreamingConfig,
+  at: number,
+  held: number,
+  sorted: Float32Array,
+): void {
   const from = at * blocksKept
   for (let i = 0; i < held; i++) sorted[i] = state.logMaxima[from + i]!
   sorted.fill(Number.POSITIVE_INFINITY, held)
   sorted.sort()
   const tail = tailBlocks(config, held)
   const level = Math.max(sorted[held - 1 - tail]!, sorted[held - 1]! + LOG_FLOOR, LOG_NOTHING)
-  let sum = 0
+  let sum = config.tailPriorWeight / config.tailPriorIndex
   for (let i = held - tail; i < held; i++) sum += Math.max(0, sorted[i]! - level)
   state.tailLogLevel[at] = level
   state.tailLevel[at] = level > LOG_NOTHING ? Math.exp(level) * LEVEL_MARGIN : 0
-  state.tailIndex[at] = (tail + config.tailPriorWeight) / (sum + config.tailPriorWeight / config.tailPriorIndex)
+  state.tailSum[at] = sum
 }
