@@ -14,7 +14,7 @@ import { seedOf } from './random.ts'
 import { addRow } from './reservoir.ts'
 import { decodeModel, type TrainedModel } from './trained-model.ts'
 import { isDue, type TrainingJob, trainingJob } from './training.ts'
-import { createWatchlist, type WatchedProcess, type Watchlist, watch } from './watched.ts'
+import { type AdoptedModel, createWatchlist, type WatchedProcess, type Watchlist, watch } from './watched.ts'
 
 /** The detector, and what it wants trained: models come back through `onModel`. */
 export interface ForestDetector extends Detector {
@@ -40,9 +40,14 @@ const WIDE_MARGIN = 0.08
 const CLEAR_MARGIN = 0.01
 /** A gap in the data longer than this ends a row of minutes. */
 const GAP_MINUTES = 3
-/** A forest that has seen less than this knows no night: so much more is asked of the score, less as it grows. */
-const GROWN_UP_MS = 24 * 3_600_000
-const YOUTH_MARGIN = 0.1
+/**
+ * A forest that has not seen a whole day knows no night, one that has not seen a week no weekend: until then this much
+ * more is asked of the score, less and less.
+ */
+const DAY = { ms: 86_400_000, margin: 0.3 }
+const WEEK = { ms: 7 * 86_400_000, margin: 0.05 }
+/** Rows that come this near to an alarm are kept longer than others. */
+const RARE_MARGIN = 0.08
 /** Features with a smaller share of the isolation are not named. */
 const SHARE_MIN = 0.05
 const SHARE_NAMED = 0.15
@@ -55,7 +60,9 @@ interface Detection {
   /** Decoded models, made again from the list after a restart. */
   readonly ready: Map<number, TrainedModel>
   readonly minute: MinuteRows
+  /** The row that was scored last on the model's features, and its score. */
   readonly point: Float32Array
+  score: number
   jobs: TrainingJob[]
   refused: number
 }
@@ -81,6 +88,7 @@ export function createIsolationForest(
     ready: new Map(),
     minute: { count: 0, process: new Int32Array(64), values: new Float32Array(64 * featureCount), placeOf: new Map() },
     point: new Float32Array(featureCount),
+    score: 0,
     jobs: [],
     refused: 0,
   }
@@ -150,11 +158,11 @@ function judge(detection: Detection, place: number, closed: ClosedMinute, contex
   if (minute - entry.lastMinute > GAP_MINUTES) entry.streak = 0
   entry.lastMinute = minute
   const settings = context.settings(process)
-  if (settings.enabled && !settings.disabledTypes.has('isolation_forest')) {
-    look(detection, process, entry, place * featureCount, context, settings.sensitivity)
-  }
-  const windowMinutes = Math.floor(config.trainingWindowMs / MINUTE_MS)
-  addRow(entry.rows, minute, rows.values, place * featureCount, minute - windowMinutes)
+  const isWanted = settings.enabled && !settings.disabledTypes.has('isolation_forest')
+  const margin = marginOf(detection, process, entry, place * featureCount, settings.sensitivity)
+  if (isWanted && isAnomaly(entry, margin)) report(detection, process, entry.model, context)
+  const fromMinute = minute - Math.floor(config.trainingWindowMs / MINUTE_MS)
+  addRow(entry.rows, minute, rows.values, place * featureCount, { fromMinute, isRare: margin > -RARE_MARGIN })
   if (isDue(entry, minute)) request(detection, process, entry, minute, context)
 }
 
@@ -171,45 +179,52 @@ function entryOf(detection: Detection, process: number, { processes }: Detection
   return entry
 }
 
-/** Scores a row, counts isolated minutes, and reports what has lasted. */
-function look(
+/** How far a row's score lies above what makes an alarm; -Infinity without a model. Leaves the row in `point`. */
+function marginOf(
   detection: Detection,
   process: number,
   entry: WatchedProcess,
   offset: number,
-  context: DetectionContext,
   sensitivity: number,
-): void {
+): number {
   const trained = detection.ready.get(process)
   const { model } = entry
-  if (trained === undefined || model === null) return
+  if (trained === undefined || model === null) return Number.NEGATIVE_INFINITY
   const { point, minute } = detection
   for (let at = 0; at < model.features.length; at++) point[at] = minute.values[offset + model.features[at]!]!
-  const score = scorePoint(trained.forest, point)
-  const youth = 1 - Math.min(1, (model.trainedThroughMs - model.trainedFromMs) / GROWN_UP_MS)
-  const margin = score - thresholdOf(trained.tail, contaminationOf(sensitivity)) - youth * YOUTH_MARGIN
+  detection.score = scorePoint(trained.forest, point)
+  return detection.score - thresholdOf(trained.tail, contaminationOf(sensitivity)) - youthOf(model)
+}
+
+function youthOf({ trainedFromMs, trainedThroughMs }: AdoptedModel): number {
+  const missing = ({ ms, margin }: { ms: number; margin: number }): number =>
+    margin * Math.max(0, 1 - (trainedThroughMs - trainedFromMs) / ms)
+  return missing(DAY) + missing(WEEK)
+}
+
+/** Counts isolated minutes. */
+function isAnomaly(entry: WatchedProcess, margin: number): boolean {
   if (margin < (entry.isRaised ? -CLEAR_MARGIN : 0)) {
     entry.streak = 0
     entry.isRaised = false
-    return
+    return false
   }
-  entry.streak = Math.min(STREAK_MIN, entry.streak + 1 + Math.min(STREAK_MIN - 1, Math.floor(margin / WIDE_MARGIN)))
-  if (entry.streak < STREAK_MIN) return
+  const worth = 1 + Math.min(STREAK_MIN - 1, Math.floor(Math.max(0, margin) / WIDE_MARGIN))
+  entry.streak = Math.min(STREAK_MIN, entry.streak + worth)
+  if (entry.streak < STREAK_MIN) return false
   entry.isRaised = true
   entry.wasRaised = true
-  report(detection, process, model, trained, score, context)
+  return true
 }
 
-type Adopted = NonNullable<WatchedProcess['model']>
-
 function report(
-  { point }: Detection,
+  { point, ready, score }: Detection,
   process: number,
-  model: Adopted,
-  { forest }: TrainedModel,
-  score: number,
+  model: AdoptedModel | null,
   context: DetectionContext,
 ): void {
+  const forest = ready.get(process)?.forest
+  if (model === null || forest === undefined) return
   const shares = new Float64Array(model.features.length)
   attribute(forest, point, 0, shares)
   const contributions = Array.from(shares, (share, at) => ({ metric: featureNames[model.features[at]!]!, share }))

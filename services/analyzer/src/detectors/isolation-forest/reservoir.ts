@@ -31,16 +31,19 @@ export function createReservoir(featureCount: number, rowsMax: number, salt: num
   }
 }
 
+/** Rare rows have numbers so many times lower: once seen, what is rare stays known. */
+const RARE = 16
+
 /** Takes the row that begins at `offset` of `values`, forgets those before `fromMinute`, and stays within its bound. */
 export function addRow(
   reservoir: Reservoir,
   minute: number,
   values: Float32Array,
   offset: number,
-  fromMinute: number,
+  { fromMinute, isRare }: { readonly fromMinute: number; readonly isRare: boolean },
 ): void {
   forgetBefore(reservoir, fromMinute)
-  const priority = hashOf(minute, reservoir.salt)
+  const priority = Math.floor(hashOf(minute, reservoir.salt) / (isRare ? RARE : 1))
   const row = reservoir.count < reservoir.rowsMax ? nextRow(reservoir) : rowToReplace(reservoir, priority)
   if (row === -1) return
   reservoir.minute[row] = minute
