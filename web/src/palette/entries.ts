@@ -15,6 +15,8 @@ export interface Entry {
   readonly quietUntil?: number
   readonly status?: GlyphState
   readonly detail?: string
+  /** Its drift line and score stand behind it. */
+  readonly process?: ProcessItem
   readonly keys?: string
   readonly tags?: readonly string[]
   run(): void
@@ -31,6 +33,7 @@ export function processEntry(item: ProcessItem, open: (item: ProcessItem) => voi
   const { path, last } = readableId(item.processId)
   const cpu = format.cpu(item.metrics?.values.cpuCores)
   const memory = format.bytes(item.metrics?.values.memoryBytes)
+  const usual = cpu && memory ? `${plain(cpu)}, ${plain(memory)}` : ''
   return {
     id: item.processId,
     group: 'Processes',
@@ -38,7 +41,8 @@ export function processEntry(item: ProcessItem, open: (item: ProcessItem) => voi
     text: path + last,
     quietUntil: path.length,
     status: item.status,
-    detail: cpu && memory ? `${plain(cpu)}, ${plain(memory)}` : '',
+    detail: item.reason ?? usual,
+    process: item,
     tags: item.tags,
     run: () => open(item),
   }

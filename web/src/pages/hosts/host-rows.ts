@@ -1,7 +1,15 @@
 import type { Host, ProcessMetrics } from '../../api/types.ts'
+import { driftRank } from '../../drift/score.ts'
+
+/** A host with what the estate knows of its drift. */
+export interface HostRow extends Host {
+  readonly drift?: number | null
+  readonly driftKpi?: string | null
+}
 
 export type HostSortKey =
   | 'host'
+  | 'drift'
   | 'os'
   | 'cores'
   | 'cpu'
@@ -20,6 +28,7 @@ export interface HostSort {
 
 export const hostSortKeys: readonly HostSortKey[] = [
   'host',
+  'drift',
   'os',
   'cores',
   'cpu',
@@ -41,10 +50,12 @@ export function networkOf(metrics: ProcessMetrics | null): number | null {
 }
 
 /** What a column is compared by; null is unknown. */
-function fieldOf(host: Host, key: HostSortKey): string | number | null {
+function fieldOf(host: HostRow, key: HostSortKey): string | number | null {
   switch (key) {
     case 'host':
       return host.host
+    case 'drift':
+      return driftRank({ status: host.status, drift: host.drift ?? null })
     case 'os':
       return host.description ? `${host.description.osName} ${host.description.osVersion}` : null
     case 'cores':
@@ -69,7 +80,7 @@ function fieldOf(host: Host, key: HostSortKey): string | number | null {
 }
 
 /** Hosts that contain every word of `query` in name or system, in the order of `sort`; unknown is always last. */
-export function arrangeHosts(hosts: readonly Host[], query: string, sort: HostSort): Host[] {
+export function arrangeHosts(hosts: readonly HostRow[], query: string, sort: HostSort): HostRow[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const found = hosts.filter((host) => {
     const text =

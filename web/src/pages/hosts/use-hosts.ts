@@ -3,6 +3,7 @@ import { api, type Page } from '../../api/client.ts'
 import { useLive } from '../../api/live.ts'
 import type { Host, OperationalDashboard, OverviewChanges, ProcessItem } from '../../api/types.ts'
 import { idParts } from '../../process-id.ts'
+import type { HostRow } from './host-rows.ts'
 
 const refetchMs = 30_000
 
@@ -11,17 +12,20 @@ const refetchMs = 30_000
  * first is shown at once and described with the next answer of `/hosts`.
  */
 export function useHosts() {
-  const known = shallowRef(new Map<string, Host>())
+  const known = shallowRef(new Map<string, HostRow>())
   const error = shallowRef<unknown>(null)
   const loaded = shallowRef(false)
 
   async function load(): Promise<void> {
     try {
-      const found = new Map<string, Host>()
+      const found = new Map<string, HostRow>()
       let cursor: string | null = null
       do {
         const page: Page<Host> = await api.get<Page<Host>>('/hosts', { query: { limit: 1000, cursor } })
-        for (const host of page.items) found.set(host.processId, host)
+        for (const host of page.items) {
+          const { drift, driftKpi } = known.value.get(host.processId) ?? {}
+          found.set(host.processId, { ...host, drift: drift ?? null, driftKpi: driftKpi ?? null })
+        }
         cursor = page.nextCursor
       } while (cursor !== null)
       known.value = found
@@ -46,6 +50,8 @@ export function useHosts() {
         processCount: item.metrics?.values.instances ?? host?.processCount ?? 0,
         metrics: item.metrics,
         lastSeen: item.lastSeen,
+        drift: item.drift,
+        driftKpi: item.driftKpi,
       })
     }
     triggerRef(known)
