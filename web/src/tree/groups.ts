@@ -21,6 +21,7 @@ export interface GroupSum extends Sortable {
   openFiles: number | null
   count: number
   kernelThreads: number
+  drift: number
   version: number
 }
 
@@ -55,6 +56,7 @@ function emptySum(key: string, group: string, name: string, version: number): Gr
     openFiles: null,
     count: 0,
     kernelThreads: 0,
+    drift: 0,
     version,
   }
 }
@@ -71,6 +73,7 @@ function addToSum(sum: GroupSum, node: ProcessNode): void {
   sum.writeBytesPerSecond = add(sum.writeBytesPerSecond, node.writeBytesPerSecond)
   sum.threads = add(sum.threads, node.threads)
   sum.openFiles = add(sum.openFiles, node.openFiles)
+  sum.drift = Math.max(sum.drift, node.drift)
   sum.count += 1
   if (node.kernelThread) sum.kernelThreads += 1
 }

@@ -55,6 +55,8 @@ export interface ProcessNode {
   container: string
   kernelThread: boolean
   version: number
+  /** How far its group is from normal, as lists rank it; written before rows are ordered. */
+  drift: number
   /** True when it appeared after the first snapshot: it is shown as new for a moment. */
   fresh: boolean
   /** Gone, and still drawn until the next time the order is made. */
@@ -126,6 +128,7 @@ function createNode(row: ProcessUpsert, fresh: boolean): ProcessNode {
     container: row.container ?? '',
     kernelThread: row.kernelThread ?? false,
     version: 1,
+    drift: 0,
     fresh,
     ended: false,
     haystack: null,

@@ -22,6 +22,8 @@ export interface TreeRow {
   readonly siblings: number
   /** False for an ancestor that is shown only because something below it matches the search. */
   readonly matched: boolean
+  /** The group whose drift line stands here: of a group's row, and of its topmost instance in the tree. */
+  readonly driftOf: string | null
 }
 
 export interface RowOptions {
@@ -138,6 +140,7 @@ function treeRows(hierarchy: Hierarchy, options: RowOptions, found: Found): Tree
       position: level.index,
       siblings: level.list.length,
       matched: found ? found.hits.has(node) : true,
+      driftOf: hierarchy.parentOf(node)?.group === node.group ? null : node.group || null,
     })
     if (!expanded) continue
     const prefix = level.depth === 0 ? '' : level.prefix + (last ? ' ' : '|')
@@ -158,6 +161,8 @@ function leafRow(node: ProcessNode, depth: number, index: number, siblings: numb
     position: index + 1,
     siblings,
     matched: true,
+    // In a flat list each stands for itself; under its group's row the line would only be repeated.
+    driftOf: depth === 0 ? node.group || null : null,
   }
 }
 
@@ -203,6 +208,7 @@ function serviceRows(
       position: index + 1,
       siblings: shown.length,
       matched: true,
+      driftOf: group.group || null,
     })
     if (!expanded) return
     list.sort(compare)

@@ -2,6 +2,7 @@ export type SortKey =
   | 'name'
   | 'pid'
   | 'user'
+  | 'drift'
   | 'cpu'
   | 'rss'
   | 'read'
@@ -20,6 +21,7 @@ export const sortKeys: readonly SortKey[] = [
   'name',
   'pid',
   'user',
+  'drift',
   'cpu',
   'rss',
   'read',
@@ -50,6 +52,8 @@ export interface Sortable {
   readonly writeBytesPerSecond: number | null
   readonly threads: number | null
   readonly openFiles: number | null
+  /** Rank of its group by drift; 0 while all is normal. */
+  readonly drift: number
 }
 
 /** Unknown is less than everything; so it is last when the most comes first. */
@@ -57,6 +61,8 @@ export function numberOf(row: Sortable, key: SortKey): number {
   switch (key) {
     case 'pid':
       return row.pid
+    case 'drift':
+      return row.drift
     case 'cpu':
       return row.cpu ?? -1
     case 'rss':

@@ -27,7 +27,7 @@ function parseSort(text: unknown): Sort | null {
  * How the table is looked at: tree, flat or by service, sorted, searched, folded. All of it but the folding
  * stands in the URL. Rows are made again when the shape changes; on a live second only values move.
  */
-export function useTreeView(table: ProcessTable, frame: ShallowRef<number>) {
+export function useTreeView(table: ProcessTable, frame: ShallowRef<number>, rankOf: (group: string) => number) {
   const route = useRoute()
   const router = useRouter()
   const text = (name: string) => (typeof route.query[name] === 'string' ? (route.query[name] as string) : '')
@@ -55,6 +55,7 @@ export function useTreeView(table: ProcessTable, frame: ShallowRef<number>) {
   }
 
   function build(keepOrder?: ReadonlyMap<string, number>): RowList {
+    for (const node of table.nodes()) node.drift = node.group ? rankOf(node.group) : 0
     return buildRows(
       table.nodes(),
       {
