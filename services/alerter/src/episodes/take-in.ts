@@ -94,7 +94,7 @@ async function store(
     event,
     atMs: found.finding.storedAtMs,
     anomaly: anomalyData(found.anomaly),
-    channels: asked ? null : (matchOf(config, found)?.channels ?? []),
+    channels: asked ? null : channelsFor(config, found),
     holdMs: mayBeOver ? oldGraceMs : event === 'reopened' ? flapMs : 0,
   }
   await writeDeliveries(transaction, occurrence, { ...config, nowMs })
@@ -103,6 +103,12 @@ async function store(
 function matchOf({ rules, channels }: TakeInConfig, { finding }: Found): Match {
   const match = matchRules(rules, finding)
   return match === null ? null : { ...match, recipients: recipientsOf(channels, match.channels) }
+}
+
+/** Null for all. An anomaly that no rule wants any more still belongs to those who heard of the alert. */
+function channelsFor({ rules }: TakeInConfig, { finding }: Found): readonly string[] | null {
+  const match = matchRules(rules, finding)
+  return match === null ? [] : match.channels
 }
 
 function recipientsOf(channels: readonly Channel[], names: readonly string[] | null): string[] {
