@@ -49,7 +49,7 @@ describe('what is true is reported', () => {
       {
         metric: 'cpu_share',
         severity: Severity.WARNING,
-        words: 'cpu > 90 % and memory > 1 GB (cpu_share 95 %, memory 2.1 GB)',
+        words: 'cpu > 90 % and memory > 1 GB (cpu_share 95 %, memory 1.96 GiB)',
       },
     ])
   })

@@ -96,7 +96,10 @@ describe('other limits', () => {
   test('percents, with a limit in percents', () => {
     const rig = rigOf()
     rig.track('device:p:tank', 'storage.utilization', '{}', '%')
-    expect(rig.bucket(0, { 'device:p:tank storage.utilization': 91 })[0]).toMatchObject({ value: 91, expectedHigh: 90 })
+    expect(rig.bucket(0, { 'device:p:tank storage.utilization': 91 })[0]).toMatchObject({
+      value: 0.91,
+      expectedHigh: 0.9,
+    })
     expect(rig.bucket(1, { 'device:p:tank storage.utilization': 20 })).toEqual([])
   })
 
@@ -110,7 +113,9 @@ describe('other limits', () => {
       'service:shop jvm.memory.used {"pool":"old"}': used,
     })
     expect(rig.bucket(0, of(0.5e9))).toEqual([])
-    expect(rig.bucket(1, of(0.95e9))).toMatchObject([{ metric: 'jvm.memory.used', value: 0.95e9, expectedHigh: 0.9e9 }])
+    expect(rig.bucket(1, of(0.95e9))).toMatchObject([
+      { metric: 'jvm.memory.used', value: 0.95, expectedHigh: 0.9, words: '906 MiB of 954 MiB' },
+    ])
   })
 
   test.each([

@@ -1,5 +1,6 @@
 import { Severity } from '@driftline/proto'
 import type { ClosedBucket, DetectionConfig, DetectionContext, Detector, Finding } from '../../detection/detector.ts'
+import { quantity } from '../../detection/quantities.ts'
 import { forecastOf, foresee, type Outlooks } from './forecast.ts'
 import { pairKey, resource, resourceOf } from './resources.ts'
 
@@ -48,7 +49,10 @@ interface State extends Record<string, unknown> {
   readonly comings: Map<number, Comings>
 }
 
-/** A share of a limit that is used up: at the threshold now, or foreseen to reach its end. */
+/**
+ * A share of a limit that is used up: at the threshold now, or foreseen to reach its end. Its values are shares of the
+ * limit, whatever the unit of the track.
+ */
 export function createResourceExhaustion(_config: DetectionConfig): Detector {
   let state: State = {
     version: 1,
@@ -179,9 +183,10 @@ function judgeLevel(
   const isHot = endMs - now.hotSinceMs >= (kind === resource.busy || kind === resource.device ? BUSY_CRITICAL_MS : 0)
   const isCritical = isHot || exhaustedAtMs - endMs < SOON_MS
   context.report({
-    ...findingOf(process, track, value, threshold * whole),
+    ...findingOf(process, track, share, threshold),
     severity: isCritical ? Severity.CRITICAL : Severity.WARNING,
     exhaustedAtMs,
+    ...(kind === resource.usage ? { words: usageInWords(value, whole, context.tracks.unit(track)) } : {}),
   })
 }
 
@@ -192,8 +197,7 @@ function lookAhead(
   { startMs, endMs }: ClosedBucket,
   context: DetectionContext,
 ): void {
-  const whole = context.tracks.unit(track) === '%' ? 100 : 1
-  const share = value / whole
+  const share = value / (context.tracks.unit(track) === '%' ? 100 : 1)
   if (!(share >= 0 && share <= SHARE_MAX)) return
   const exhaustedAtMs = foresee(state.outlooks, track, startMs, share)
   // What is at its limit already says so itself.
@@ -201,12 +205,15 @@ function lookAhead(
   const process = context.tracks.process[track]!
   const leftMs = exhaustedAtMs - endMs
   context.report({
-    ...findingOf(process, track, value, context.settings(process).exhaustionShare * whole),
+    ...findingOf(process, track, share, context.settings(process).exhaustionShare),
     severity: leftMs < SOON_MS ? Severity.CRITICAL : leftMs < TODAY_MS ? Severity.WARNING : Severity.INFO,
     exhaustedAtMs,
     rule: 'forecast',
   })
 }
+
+const usageInWords = (value: number, limit: number, unit: string): string =>
+  `${quantity(value, unit, false)} of ${quantity(limit, unit, false)}`
 
 function findingOf(process: number, track: number, value: number, expectedHigh: number): Omit<Finding, 'severity'> {
   return { process, track, value, expectedLow: 0, expectedHigh, centre: Number.NaN, score: 0 }
