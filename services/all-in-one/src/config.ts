@@ -1,4 +1,5 @@
 import { agentSettings, readAgentConfig } from '@driftline/agent/config'
+import { alerterSettings, readAlerterConfig } from '@driftline/alerter/config'
 import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config'
 import { accountSettings, gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
 import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
@@ -31,8 +32,9 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
   { title: 'Analyzer', spec: analyzerSettings },
+  { title: 'Alerter', spec: alerterSettings },
   {
-    title: 'Detection, alerting and analytics: accepted and checked, without effect yet',
+    title: 'Detection and analytics: accepted and checked, without effect yet',
     spec: processMonitorSettings,
   },
 ]
@@ -47,6 +49,7 @@ export function readAllInOneConfig(source: SettingsSource, options: { readonly m
     common: () => readSettings(source, { ...allInOneSettings, ...serviceSettings }),
     engines: () => readEnginesConfig(source, options),
     agent: () => readAgentConfig(source),
+    alerter: () => readAlerterConfig(source),
     analyzer: () => readAnalyzerConfig(source),
     gateway: () => readGatewayConfig(source),
     intake: () => readIntakeConfig(source),

@@ -4,19 +4,6 @@ import { z } from 'zod'
 
 const kpi = z.enum(['execution_time', 'success_rate', 'error_rate', 'throughput', 'resource_utilization'])
 
-const alertChannel = z.discriminatedUnion('channel', [
-  z.looseObject({ channel: z.literal('email'), recipients: z.array(z.email()).min(1) }),
-  z.looseObject({ channel: z.literal('slack'), webhook: z.url() }),
-  z.looseObject({ channel: z.literal('pagerduty'), service_key: z.string().min(1) }),
-  z.looseObject({ channel: z.literal('webhook'), url: z.url(), secret: z.string().min(1).optional() }),
-])
-
-const alertRule = z.strictObject({
-  rule: z.enum(['critical_anomaly', 'warning_anomaly']),
-  severity: z.enum(['info', 'warning', 'critical']),
-  escalation_time: durationMs,
-})
-
 /**
  * The names that users know of what comes next, with their defaults: no service reads them yet. They are accepted and
  * checked today, so that one file serves this version and the next.
@@ -26,17 +13,6 @@ export const processMonitorSettings = {
   samplingRate: setting('process_monitor.real_time_monitoring.sampling_rate', share, 1, 'Share of readings to keep'),
   performanceTracking: setting('process_monitor.performance_tracking.enabled', flag, true, 'Compute KPIs'),
   kpis: setting('process_monitor.performance_tracking.kpis', z.array(kpi).min(1), kpi.options, 'KPIs to compute'),
-  alerting: setting('process_monitor.alerting.enabled', flag, true, 'Tell people'),
-  alertChannels: setting('process_monitor.alerting.alert_channels', z.array(alertChannel), [], 'Where alerts go'),
-  alertRules: setting(
-    'process_monitor.alerting.alert_rules',
-    z.array(alertRule),
-    [
-      { rule: 'critical_anomaly', severity: 'critical', escalation_time: '5m' },
-      { rule: 'warning_anomaly', severity: 'warning', escalation_time: '15m' },
-    ],
-    'Which anomalies become alerts, and when they escalate',
-  ),
   analytics: setting('process_monitor.analytics.enabled', flag, true, 'Analyse'),
   analyticsEngine: setting(
     'process_monitor.analytics.analytics_engine',

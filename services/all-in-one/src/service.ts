@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createAlerter } from '@driftline/alerter/service'
 import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
 import { createAnalyzer } from '@driftline/analyzer/service'
 import { createGateway } from '@driftline/gateway/service'
@@ -68,6 +69,7 @@ export function createAllInOne(
       ...engines.components('metadata', 'hotState', 'bus', 'analytics'),
       accounts,
       createWriter(config.writer, { ...shared, positions: createPositionStore(metadata) }),
+      createAlerter(config.alerter, shared),
       createAnalyzer(config.analyzer, { ...shared, checkpoints: createFileCheckpoints({ dataDir }) }),
       gateway,
       intake,
