@@ -43,6 +43,10 @@ const requests: Record<string, { path?: string; body?: unknown; token?: null }> 
   'POST /api/v1/api-keys': { body: { name: 'ci', role: 'ingest' } },
   'PATCH /api/v1/processes/{id}': { body: { category: 'Web', tags: ['x'] } },
   'POST /api/v1/anomalies/{id}/verdict': { body: { verdict: 'real' } },
+  'PUT /api/v1/processes/{id}/detection': {
+    body: { thresholds: [{ metric: 'memory', above: 1e9 }], expressions: [{ name: 'hot', expression: 'cpu > 90 %' }] },
+  },
+  'GET /api/v1/processes/{id}/baseline': { path: `/api/v1/processes/${NGINX}/baseline?metric=cpu` },
   'GET /api/v1/hosts/{host}/frames': { path: `/api/v1/hosts/web-1/frames?from=${now - 4000}&to=${now}` },
   'GET /api/v1/query': { path: `/api/v1/query?process=${NGINX}&metric=process.cpu.usage` },
 }

@@ -6,9 +6,12 @@ import { topics } from '@driftline/proto'
 import type { Express } from 'express'
 import { createActorNames } from './access/actor-names.ts'
 import { type AlertStore, createAlertStore } from './access/alerts.ts'
+import { type ChannelStore, createChannelStore } from './access/channels.ts'
+import { createDetectionStore } from './access/detection-settings.ts'
 import { createProcessSettingsStore } from './access/process-settings.ts'
-import { createVerdictStore, type VerdictStore } from './access/verdicts.ts'
+import { createVerdictStore, type VerdictCount, type VerdictStore } from './access/verdicts.ts'
 import type { GatewayConfig } from './config.ts'
+import { createSettingsPublisher, type SettingsPublisher } from './detection/settings-publisher.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
 import { createFeed } from './estate/feed.ts'
 import { createHistory, type History } from './estate/history.ts'
@@ -32,6 +35,9 @@ import { analyticsRoutes } from './routes/analytics.ts'
 import { anomalyRoutes } from './routes/anomalies.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditLogRoutes } from './routes/audit-log.ts'
+import { channelRoutes } from './routes/channels.ts'
+import { detectionRoutes } from './routes/detection.ts'
+import { driftRoutes } from './routes/drift.ts'
 import { hostRoutes } from './routes/hosts.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { type OperationsRouteDeps, operationsRoutes } from './routes/operations.ts'
@@ -54,6 +60,7 @@ export interface GatewayParts {
   readonly rebuilder: Rebuilder
   readonly alerts: AlertStore
   readonly verdicts: VerdictStore
+  readonly settingsPublisher: SettingsPublisher
   /** Every route of the API, with its schemas. */
   readonly routes: readonly AnyRoute[]
   /** Reads again what people set about processes. */
@@ -67,6 +74,8 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const names = createActorNames(deps)
   const alerts = createAlertStore({ ...deps, names })
   const verdicts = createVerdictStore(deps)
+  const detection = createDetectionStore(deps)
+  const settingsPublisher = createSettingsPublisher({ bus: deps.bus, detection, logger })
   const latency = createLatencyWindow()
   const hub = createLiveHub({ estate, clock, metrics, latency })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
@@ -107,7 +116,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     metadata: deps.metadata,
   })
   const caches = createCaches(clock)
-  const routeDeps: OperationsRouteDeps = {
+  const routeDeps: AllRouteDeps = {
     estate,
     history,
     store: deps.analytics,
@@ -116,6 +125,10 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     processSettings,
     alerts,
     verdicts,
+    detection,
+    names,
+    channels: createChannelStore(deps),
+    publishSettings: settingsPublisher.publish,
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
     version: VERSION,
@@ -126,9 +139,11 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     live: () => liveFigures(live, latency, clock.nowMs()),
     warnings: async () => warningsOf(checks),
   }
+  const verdictCounts = (tenant: string): Promise<VerdictCount[]> =>
+    caches.verdictCache.get(tenant, () => verdicts.counts(tenant))
   const routes = allRoutes(routeDeps, access, config.agents.file)
   return {
-    app: assembleApp(config, deps, { estate, routes, checks, limiter, authenticator, trust }),
+    app: assembleApp(config, deps, { estate, routes, checks, limiter, authenticator, trust, verdictCounts }),
     live,
     hub,
     estate,
@@ -137,6 +152,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     rebuilder,
     alerts,
     verdicts,
+    settingsPublisher,
     routes,
     async refreshSettings() {
       const byTenant = await processSettings.all()
@@ -146,7 +162,9 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   }
 }
 
-function allRoutes(deps: OperationsRouteDeps, access: Access, agentFile: string): AnyRoute[] {
+type AllRouteDeps = OperationsRouteDeps & { readonly channels: ChannelStore }
+
+function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
     ...sessionRoutes(access),
     ...userRoutes(access),
@@ -159,6 +177,9 @@ function allRoutes(deps: OperationsRouteDeps, access: Access, agentFile: string)
     ...queryRoutes(deps),
     ...anomalyRoutes(deps),
     ...alertRoutes(deps),
+    ...driftRoutes(deps),
+    ...detectionRoutes(deps),
+    ...channelRoutes(deps),
     ...operationsRoutes(deps),
     ...agentRoutes({ agentFile }),
   ]
@@ -181,13 +202,14 @@ function assembleApp(
     limiter: Limiter
     authenticator: Authenticator
     trust: Trust
+    verdictCounts: (tenant: string) => Promise<VerdictCount[]>
   },
 ): Express {
   const { limiter, authenticator } = parts
   const shared = { authenticator, defaultTenant: DEFAULT_TENANT }
   return createApp(
     {
-      operations: createOperationsRouter({ ...shared, ...deps, checks: parts.checks, estate: parts.estate }),
+      operations: createOperationsRouter({ ...shared, ...deps, ...parts }),
       api: createApiRouter(parts.routes, {
         ...shared,
         limiter,

@@ -91,6 +91,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       await parts.feed.start()
       await warm()
       await parts.refreshSettings()
+      await parts.settingsPublisher.start()
       server = createHttpServer(parts.app, config.tls)
       parts.live.attach(server)
       await listen(server, config.httpPort, config.bind)
@@ -104,6 +105,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       parts.live.stop()
       await closeServer(server)
       server = undefined
+      await parts.settingsPublisher.stop()
       await parts.feed.stop()
       await parts.rebuilder.stop()
     },

@@ -67,6 +67,19 @@ function memorySentence(memory: KpiTrend): string {
   return `Memory ${word} by ${formatBytes(Math.abs(memory.changePerHour))} per hour and is at ${now}.`
 }
 
+/** How many anomalies there were and of which types, and the worst of them in its own words. */
+export function anomalyInsights(
+  counts: readonly { type: string; count: number }[],
+  worst: { description: string } | undefined,
+): string[] {
+  const total = counts.reduce((sum, { count }) => sum + count, 0)
+  if (total === 0) return []
+  const sorted = [...counts].sort((a, b) => b.count - a.count)
+  const parts = sorted.map(({ type, count }) => `${count} of ${type.replaceAll('_', ' ')}`).join(', ')
+  const lines = [`${total === 1 ? 'One anomaly' : `${total} anomalies`}: ${parts}.`]
+  return worst ? [...lines, `The worst: ${worst.description.replace(/\.$/, '')}.`] : lines
+}
+
 const LIMITED: readonly (readonly [KpiName, string])[] = [
   ['cpu', 'CPU'],
   ['memory', 'Memory'],

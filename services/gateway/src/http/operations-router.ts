@@ -3,9 +3,11 @@ import type { SelfMetrics } from '@driftline/platform/metrics'
 import type { HealthCheck } from '@driftline/platform/ops-server'
 import { readiness } from '@driftline/platform/ops-server'
 import express, { type Request, type Router } from 'express'
+import type { VerdictCount } from '../access/verdicts.ts'
 import type { Estate } from '../estate/estate.ts'
 import type { Authenticator } from './authenticator.ts'
 import { tokenOf } from './credentials.ts'
+import { detectionMetricNames, renderDetection } from './detection-metrics.ts'
 import { isLoopback, isLoopbackHost } from './origin.ts'
 import { ProblemError } from './problems.ts'
 import { renderCollected } from './prometheus.ts'
@@ -14,6 +16,7 @@ export interface OperationsRouterDeps {
   readonly checks: readonly HealthCheck[]
   readonly metrics: SelfMetrics
   readonly estate: Estate
+  readonly verdictCounts: (tenant: string) => Promise<VerdictCount[]>
   readonly authenticator: Authenticator
   readonly clock: Clock
   readonly defaultTenant: string
@@ -37,8 +40,13 @@ export function createOperationsRouter(deps: OperationsRouterDeps): Router {
     tenantAsking(request, deps)
       .then(async (tenant) => {
         const own = await deps.metrics.registry.metrics()
-        const ownNames = new Set(deps.metrics.registry.getMetricsAsArray().map(({ name }) => name))
-        const collected = renderCollected(deps.estate.tenant(tenant), deps.clock.nowMs(), ownNames)
+        const registered = deps.metrics.registry.getMetricsAsArray().map(({ name }) => name)
+        const ownNames = new Set([...registered, ...detectionMetricNames])
+        const mine = deps.estate.tenant(tenant)
+        const nowMs = deps.clock.nowMs()
+        // Machines watch this when something is wrong: without the verdicts, the rest still counts.
+        const verdicts = await deps.verdictCounts(tenant).catch(() => [])
+        const collected = renderDetection(mine, verdicts, nowMs) + renderCollected(mine, nowMs, ownNames)
         response.set('content-type', deps.metrics.registry.contentType).set('cache-control', 'no-store')
         response.send(own + collected)
       })

@@ -1,4 +1,5 @@
 import type { Clock } from '@driftline/platform/clock'
+import type { VerdictCount } from '../access/verdicts.ts'
 import { type Cache, createCache } from './cache.ts'
 import type { TableSize } from './operations.ts'
 import type { SeriesDefinition } from './samples.ts'
@@ -12,6 +13,7 @@ export interface GatewayCaches {
   readonly storageCache: Cache<TableSize[]>
   readonly deadLetterCache: Cache<{ last24h: number; total: number }>
   readonly stripCache: Cache<StripHour>
+  readonly verdictCache: Cache<VerdictCount[]>
 }
 
 export function createCaches(clock: Clock): GatewayCaches {
@@ -30,6 +32,10 @@ export function createCaches(clock: Clock): GatewayCaches {
     ),
     storageCache: createCache(
       { name: 'storage', about: 'Sizes of the tables on disk', lifetimeMs: 30_000, limit: 1 },
+      clock,
+    ),
+    verdictCache: createCache(
+      { name: 'verdicts', about: 'Counts of verdicts, for /metrics', lifetimeMs: 5000, limit: 1000 },
       clock,
     ),
     stripCache: createCache(

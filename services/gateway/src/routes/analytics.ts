@@ -1,21 +1,26 @@
-import { analyse } from '../analysis/analyse.ts'
+import { kpiNumber } from '@driftline/proto'
+import { analyse, anomalyInsights } from '../analysis/analyse.ts'
+import { clientNormals, type NormalOf } from '../analysis/normal.ts'
+import { MINUTE_MS } from '../estate/drift-state.ts'
+import { worstOf } from '../estate/findings.ts'
 import { toProcessMetrics } from '../estate/kpi-columns.ts'
+import type { ProcessState } from '../estate/process-state.ts'
 import { type AnyRoute, route } from '../http/route.ts'
+import { countAnomalies, readAnomalies } from '../queries/anomalies.ts'
+import { readNormals } from '../queries/drift.ts'
 import { readKpis } from '../queries/kpis.ts'
-import { planRange } from '../queries/plan.ts'
-import { analyticsResult, kpiName, performanceMetrics, performanceQuery, rangeQuery } from '../schemas/analytics.ts'
+import { planRange, type RangePlan } from '../queries/plan.ts'
+import { analyticsResult, performanceMetrics, performanceQuery, rangeQuery } from '../schemas/analytics.ts'
 import { processIdParam } from '../schemas/common.ts'
 import { type EstateRouteDeps, knownProcess } from './deps.ts'
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString()
 const ANALYSIS_POINTS_AIM = 240
-const MINUTE_MS = 60_000
+/** The worst is looked for among this many, the newest. */
+const WORST_OF = 100
 
-/** There is no baseline until there is detection; the shape says so with nulls. */
-const noBaseline = Object.fromEntries(kpiName.options.map((name) => [name, { centre: null, spread: null }])) as Record<
-  (typeof kpiName.options)[number],
-  { centre: null; spread: null }
->
+/** A range that ends this close to now is judged by what is usual now. */
+const LIVE_MS = 2 * MINUTE_MS
 
 export function analyticsRoutes(deps: EstateRouteDeps): AnyRoute[] {
   return [performance(deps), analysis(deps)]
@@ -35,7 +40,10 @@ function performance(deps: EstateRouteDeps): AnyRoute {
     async handle({ tenant, params, query }) {
       const state = knownProcess(deps, tenant, params.id)
       const plan = planRange(query, deps.clock.nowMs(), deps.retention.rawMs)
-      const points = await readKpis(deps.store, tenant, state.id, plan)
+      const [points, normalOf] = await Promise.all([
+        readKpis(deps.store, tenant, state.id, plan),
+        normalsAt(deps, tenant, state, plan),
+      ])
       return {
         body: {
           processId: state.id,
@@ -44,11 +52,28 @@ function performance(deps: EstateRouteDeps): AnyRoute {
           step: plan.stepMs / 1000,
           resolution: plan.raw ? ('1s' as const) : ('1m' as const),
           points: points.map(({ timeMs, values }) => toProcessMetrics(state.id, timeMs, values)),
-          baseline: noBaseline,
+          baseline: clientNormals(normalOf, points.at(-1)?.values ?? state.kpis),
         },
       }
     },
   })
+}
+
+/** What was usual at the end of a range: of now from memory, of the past from the store. */
+async function normalsAt(
+  deps: EstateRouteDeps,
+  tenant: string,
+  { id, drift }: ProcessState,
+  plan: RangePlan,
+): Promise<NormalOf> {
+  const finite = (value: number | undefined): number | null => (Number.isFinite(value) ? (value ?? null) : null)
+  if (plan.toMs >= deps.clock.nowMs() - LIVE_MS && drift.normalMinute > 0) {
+    return (kpi) => ({ centre: finite(drift.centre[kpi]), spread: finite(drift.spread[kpi]) })
+  }
+  const toMs = Math.ceil(plan.toMs / MINUTE_MS) * MINUTE_MS
+  const [stored] = await readNormals(deps.store, { fromMs: plan.fromMs, toMs, tenant, process: id, limit: 1 })
+  const byKpi = new Map(stored?.lines.map(([metric, , centre, spread]) => [kpiNumber(metric), { centre, spread }]))
+  return (kpi) => byKpi.get(kpi) ?? { centre: null, spread: null }
 }
 
 function analysis(deps: EstateRouteDeps): AnyRoute {
@@ -69,15 +94,21 @@ function analysis(deps: EstateRouteDeps): AnyRoute {
       const fromMs = query.from ?? toMs - 60 * MINUTE_MS
       const step = Math.ceil((toMs - fromMs) / ANALYSIS_POINTS_AIM / MINUTE_MS) * MINUTE_MS
       const plan = planRange({ from: fromMs, to: toMs, step: Math.max(MINUTE_MS, step) }, nowMs, deps.retention.rawMs)
-      const points = await readKpis(deps.store, tenant, state.id, plan)
+      const range = { fromMs: plan.fromMs, toMs: plan.toMs, process: state.id }
+      const search = { process: state.id, from: plan.fromMs, to: plan.toMs, words: [] }
+      const [points, counts, found] = await Promise.all([
+        readKpis(deps.store, tenant, state.id, plan),
+        countAnomalies(deps.store, tenant, range),
+        readAnomalies(deps.store, tenant, search, { limit: WORST_OF, after: null }),
+      ])
       const { kpis, insights } = analyse(state.kind, points)
       return {
         body: {
           processId: state.id,
           period: { from: iso(plan.fromMs), to: iso(plan.toMs) },
           kpis,
-          anomalies: {},
-          insights,
+          anomalies: Object.fromEntries(counts.map(({ type, count }) => [type, count])),
+          insights: [...insights, ...anomalyInsights(counts, worstOf(found.map(({ item }) => item)))],
           forecast: null,
           recommendations: [],
         },

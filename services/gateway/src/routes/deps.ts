@@ -1,6 +1,8 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Clock } from '@driftline/platform/clock'
+import type { ActorNames } from '../access/actor-names.ts'
 import type { AlertStore } from '../access/alerts.ts'
+import type { DetectionStore } from '../access/detection-settings.ts'
 import type { ProcessSettingsStore } from '../access/process-settings.ts'
 import type { VerdictStore } from '../access/verdicts.ts'
 import type { Estate } from '../estate/estate.ts'
@@ -38,6 +40,10 @@ export interface EstateRouteDeps {
   readonly stripCache: Cache<StripHour>
   readonly alerts: AlertStore
   readonly verdicts: VerdictStore
+  readonly detection: DetectionStore
+  readonly names: ActorNames
+  /** Tells the detectors what was set; when the bus is away, later. */
+  publishSettings(): Promise<unknown>
   readonly announce: Announcements
 }
 

@@ -24,7 +24,14 @@ export const problem = z
     code: z.string().describe('Stable snake_case word for programs'),
     requestId: z.string().optional(),
     errors: z
-      .array(z.object({ parameter: z.string(), reason: z.string() }))
+      .array(
+        z.object({
+          parameter: z.string(),
+          reason: z.string(),
+          offset: z.number().int().optional().describe('Of a text in a language: where it is wrong, in UTF-16 units'),
+          length: z.number().int().optional(),
+        }),
+      )
       .optional()
       .describe('Every parameter or field that was refused'),
   })

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Principal, permissionsOf } from '@driftline/platform/access/permissions'
+import { createFaultyBus, type Fate } from '@driftline/platform/bus/faulty-bus'
+import { systemClock } from '@driftline/platform/clock'
+import { createLogger } from '@driftline/platform/logger'
+import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createDetectionStore } from '../access/detection-settings.ts'
+import { createSettingsPublisher } from './settings-publisher.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'driftline-settings-'))
+const base = { logger: createLogger('fatal'), clock: systemClock }
+const metadata = createSqliteMetadata({ file: join(directory, 'metadata.sqlite') }, base)
+const by: Principal = {
+  tenant: 'default',
+  kind: 'user',
+  id: 'u1',
+  name: 'kim',
+  role: 'operator',
+  permissions: permissionsOf('operator'),
+  expiresAt: null,
+}
+const nothing = { disabledTypes: [], thresholds: [], expressions: [] }
+
+beforeAll(() => metadata.start())
+afterAll(async () => {
+  await metadata.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+it('tells later what could not be told, the newest only, and the same again when nobody knows whether it came', async () => {
+  let fate: Fate = 'refused'
+  const { bus, stored } = createFaultyBus(4, () => fate)
+  const detection = createDetectionStore({ metadata, clock: systemClock })
+  const publisher = createSettingsPublisher({ bus, detection, logger: base.logger })
+  await detection.put(by, 'os:web-9:late', nothing)
+  expect(await publisher.publish()).toBe(false)
+  expect(await detection.one('default', 'os:web-9:late')).toMatchObject({ version: 1, publishedVersion: 0 })
+  fate = 'answer-lost'
+  await detection.put(by, 'os:web-9:late', { ...nothing, disabledTypes: ['x'] })
+  expect(await publisher.publish()).toBe(false)
+  fate = 'stored'
+  await publisher.start()
+  await publisher.stop()
+  expect(stored.map(({ headers }) => headers.sequence)).toEqual(['2', '2'])
+  expect(stored[0]!.value).toEqual(stored[1]!.value)
+  expect(await detection.unpublished(10)).toEqual([])
+})
+
+it('does not take a later change for told', async () => {
+  const detection = createDetectionStore({ metadata, clock: systemClock })
+  const told = await detection.put(by, 'os:web-9:race', nothing)
+  await detection.put(by, 'os:web-9:race', nothing)
+  await detection.markPublished(told)
+  expect(await detection.unpublished(10)).toMatchObject([{ process: 'os:web-9:race', version: 2, publishedVersion: 1 }])
+})
