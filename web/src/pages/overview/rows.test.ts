@@ -65,9 +65,10 @@ it('by drift puts the furthest first, silence at 3, and the calm by name', () =>
     item('os:h:high', 1, { drift: 13.2, status: 'critical' }),
     item('os:h:ruled', 1, { status: 'warning' }),
     item('os:h:little', 1, { drift: 2.9 }),
+    item('os:h:calm3', 1, { drift: 99, endedAt: '2026-05-04T08:00:00.000Z' }),
   ]
   const order = ids(arrange(some, all, { key: 'drift', descending: true }, 'none')).map((id) => id.split(':')[2])
-  expect(order).toEqual(['high', 'low', 'ruled', 'quiet', 'little', 'calm1', 'calm2'])
+  expect(order).toEqual(['high', 'low', 'ruled', 'quiet', 'little', 'calm1', 'calm2', 'calm3'])
   expect(ids(arrange(some, all, { key: 'drift', descending: false }, 'none')).at(-1)).toBe('os:h:high')
 })
 

@@ -72,7 +72,7 @@ export function matches(item: ProcessItem, filters: Filters): boolean {
 export function compare(key: SortKey, descending: boolean): (a: ProcessItem, b: ProcessItem) => number {
   const byName = (a: ProcessItem, b: ProcessItem) => names.compare(a.processId, b.processId)
   if (key === 'name') return (a, b) => byName(a, b) * (descending ? -1 : 1)
-  if (key === 'drift') return (a, b) => (driftRank(b) - driftRank(a)) * (descending ? 1 : -1) || byName(a, b)
+  if (key === 'drift') return (a, b) => (rankOf(b) - rankOf(a)) * (descending ? 1 : -1) || byName(a, b)
   // The last numbers of what is silent are old: they are no place among those of now.
   const value = (item: ProcessItem) => (item.status === 'silent' ? null : values[key](item))
   return (a, b) => {
@@ -89,10 +89,11 @@ function groupName(item: ProcessItem, grouping: Grouping): string {
   return item.category ?? 'No category'
 }
 
+/** What has ended is no place among what lives: its last minutes were those of an end. */
+export const rankOf = (item: ProcessItem): number => (item.endedAt === null ? driftRank(item) : 0)
+
 /** Whether a process has something to say of itself: it is off its normal, silent, or an anomaly of it is open. */
-export function isTall(item: ProcessItem): boolean {
-  return item.endedAt === null && driftRank(item) > 0
-}
+export const isTall = (item: ProcessItem): boolean => rankOf(item) > 0
 
 /** How many of each status, of what lives. */
 export function countStatuses(items: Iterable<ProcessItem>): Map<Shown, number> {

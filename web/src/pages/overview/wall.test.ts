@@ -4,7 +4,7 @@ import { kindOf } from '../../process-id.ts'
 import { wallColumns } from './wall.ts'
 
 const item = (processId: string, status: Status, memoryBytes = 1) =>
-  ({ processId, kind: kindOf(processId), status, metrics: { values: { memoryBytes } } }) as ProcessItem
+  ({ processId, kind: kindOf(processId), status, endedAt: null, metrics: { values: { memoryBytes } } }) as ProcessItem
 const estate = [
   ...Array.from({ length: 4 }, (_, i) => item(`host:h${i}`, 'ok')),
   ...Array.from({ length: 100 }, (_, i) => item(`os:h1:g${i}`, i === 77 ? 'critical' : i === 5 ? 'silent' : 'ok', i)),

@@ -1,6 +1,6 @@
 import type { ProcessItem, Status } from '../../api/types.ts'
-import { driftRank } from '../../drift/score.ts'
 import { kindNames, type ProcessKind } from '../../process-id.ts'
+import { rankOf } from './rows.ts'
 
 export interface WallBlock {
   readonly kind: ProcessKind
@@ -14,7 +14,7 @@ export interface WallBlock {
 }
 
 const urgency: Record<Status, number> = { critical: 0, warning: 1, silent: 2, learning: 3, ok: 3 }
-const needs = (item: ProcessItem): boolean => urgency[item.status] < 3 || driftRank(item) > 0
+const needs = (item: ProcessItem): boolean => urgency[item.status] < 3 || rankOf(item) > 0
 /** A heading is as high as about this many lines. */
 const headingLines = 1
 
@@ -25,7 +25,7 @@ const headingLines = 1
 export function wallColumns(items: readonly ProcessItem[], linesMax: number): [WallBlock[], WallBlock[]] {
   const sorted = [...items].sort(
     (a, b) =>
-      driftRank(b) - driftRank(a) ||
+      rankOf(b) - rankOf(a) ||
       urgency[a.status] - urgency[b.status] ||
       (b.metrics?.values.memoryBytes ?? 0) - (a.metrics?.values.memoryBytes ?? 0) ||
       a.processId.localeCompare(b.processId),
