@@ -9,7 +9,6 @@ import { feedDetection } from './model/feed-detection.ts'
 import { addToLane, freeLane } from './model/lanes.ts'
 import { applyFrame, type Frame } from './model/process-table.ts'
 import {
-  belongsTo,
   createSeriesIndex,
   defineSeries,
   detachSeries,
@@ -28,6 +27,7 @@ import {
   type HostFacts,
   type HostState,
   type PartitionState,
+  type WaitingSample,
 } from './model/state.ts'
 
 /**
@@ -180,7 +180,7 @@ function applySeries(
     const at = partition.index.table.get(sample.low, sample.high)
     if (at === -1) return true
     const host = hostOfSeries(partition, at)
-    if (host !== undefined) applySample(config, partition, host, at, sample.timeMs, sample.value, outcome)
+    if (host !== undefined) applyWaiting(config, partition, host, at, sample, outcome)
     return false
   })
   waiting.samples.push(...still)
@@ -188,6 +188,16 @@ function applySeries(
 
 function hostOfSeries({ state, index }: Partition, at: number): HostState | undefined {
   return state.hosts.get(index.state.names[index.state.host[at]!] ?? '')
+}
+
+/**
+ * A batch as the loop below reads it. What it calls takes the cursor and a row instead of numbers: handing a number
+ * with a fraction to a function makes an object of it, and there are millions of them.
+ */
+interface Cursor {
+  readonly baseTimeMs: number
+  readonly timeOffsetMs: Int32Array
+  readonly value: Float64Array
 }
 
 function applySamples(
@@ -200,57 +210,79 @@ function applySamples(
 ): void {
   const { count, seriesPairs, timeOffsetMs, value } = columns
   const baseTimeMs = Number(columns.baseTimeMs)
-  const { table } = partition.index
-  let latestMs = count === 0 ? baseTimeMs : Number.NEGATIVE_INFINITY
-  for (let i = 0; i < count; i++) {
-    const timeMs = baseTimeMs + timeOffsetMs[i]!
-    if (timeMs > latestMs) latestMs = timeMs
-    const at = table.get(seriesPairs[2 * i]!, seriesPairs[2 * i + 1]!)
-    if (at !== -1) applySample(config, partition, host, at, timeMs, value[i]!, outcome)
-    else wait(config, partition, seriesPairs[2 * i]!, seriesPairs[2 * i + 1]!, timeMs, value[i]!, outcome)
+  const cursor: Cursor = { baseTimeMs, timeOffsetMs, value }
+  const { table, state } = partition.index
+  let latest = count === 0 ? 0 : Number.NEGATIVE_INFINITY
+  let bucket: Bucket | null = null
+  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let row = 0; row < count; row++) {
+    const offset = timeOffsetMs[row]!
+    if (offset > latest) latest = offset
+    const at = table.get(seriesPairs[2 * row]!, seriesPairs[2 * row + 1]!)
+    if (at === -1) {
+      const [low, high] = [seriesPairs[2 * row]!, seriesPairs[2 * row + 1]!]
+      wait(config, partition, { low, high, timeMs: baseTimeMs + offset, value: value[row]! }, outcome)
+      continue
+    }
+    state.usedAtS[at] = state.nowS
+    if (!feeds(partition, host, at) || !Number.isFinite(value[row]!)) continue
+    if (offset < from || offset >= to) {
+      bucket = bucketAt(config, partition, host, baseTimeMs + offset, outcome)
+      from = Math.floor((baseTimeMs + offset) / config.bucketMs) * config.bucketMs - baseTimeMs
+      to = from + config.bucketMs
+    }
+    if (bucket === null) outcome.lateSamples += 1
+    else addSample(partition, host, bucket, at, cursor, row, outcome)
   }
-  moveFeed(host.samples, latestMs, storedAtMs)
+  moveFeed(host.samples, baseTimeMs + latest, storedAtMs)
 }
 
-function applySample(
+/** A series feeds its own host only, whoever sends it. */
+function feeds({ index }: Partition, host: HostState, at: number): boolean {
+  return index.state.column[at] !== passedOver && index.state.host[at] === index.nameAt.get(host.key)
+}
+
+function addSample(
+  { index, rooms }: Partition,
+  host: HostState,
+  bucket: Bucket,
+  at: number,
+  cursor: Cursor,
+  row: number,
+  outcome: Result,
+): void {
+  const column = index.state.column[at]!
+  if (column === ownTrack) {
+    const lane = laneOfSeries(index, at, host, rooms)
+    // Without room for it, the engine has counted it.
+    if (lane !== -1) addToLane(host.lanes, bucket, lane, cursor, row)
+    return
+  }
+  const slot = slotOfSeries(index, at, host, rooms)
+  if (slot === -1) outcome.dropped.groups += 1
+  else addToBucket(bucket, slot, column, cursor.value, row, host.processes.length)
+}
+
+/** A sample that has waited for the definition of its series. */
+function applyWaiting(
   config: StepConfig,
   partition: Partition,
   host: HostState,
   at: number,
-  timeMs: number,
-  value: number,
+  { timeMs, value }: WaitingSample,
   outcome: Result,
 ): void {
-  const { index, rooms } = partition
-  const { state } = index
-  state.usedAtS[at] = state.nowS
-  const columnIndex = state.column[at]!
-  // A series feeds its own host only, whoever sends it.
-  if (columnIndex === passedOver || !belongsTo(index, at, host.key) || !Number.isFinite(value)) return
+  partition.index.state.usedAtS[at] = partition.index.state.nowS
+  if (!feeds(partition, host, at) || !Number.isFinite(value)) return
   const bucket = bucketAt(config, partition, host, timeMs, outcome)
+  const cursor = { baseTimeMs: timeMs, timeOffsetMs: new Int32Array(1), value: Float64Array.of(value) }
   if (bucket === null) outcome.lateSamples += 1
-  else if (columnIndex === ownTrack) {
-    const lane = laneOfSeries(index, at, host, rooms)
-    // Without room for it, the engine has counted it.
-    if (lane !== -1) addToLane(host.lanes, bucket, lane, timeMs, value)
-  } else {
-    const slot = slotOfSeries(index, at, host, rooms)
-    if (slot === -1) outcome.dropped.groups += 1
-    else addToBucket(bucket, slot, columnIndex, value, host.processes.length)
-  }
+  else addSample(partition, host, bucket, at, cursor, 0, outcome)
 }
 
-function wait(
-  config: StepConfig,
-  { state }: Partition,
-  low: number,
-  high: number,
-  timeMs: number,
-  value: number,
-  outcome: Result,
-): void {
+function wait(config: StepConfig, { state }: Partition, sample: WaitingSample, outcome: Result): void {
   const { samples } = state.waiting
-  samples.push({ low, high, timeMs, value })
+  samples.push(sample)
   // Room is made in larger pieces, so that a flood of unknown ids does not move the array for each.
   if (samples.length > config.waitingMax) outcome.dropped.waiting += samples.splice(0, samples.length >> 1).length
 }

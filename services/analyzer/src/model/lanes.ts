@@ -60,14 +60,25 @@ export function freeLane(lanes: Lanes, buckets: readonly Bucket[], lane: number)
   }
 }
 
-/** Adds a sample to an open bucket, which grows when the lane is new since it was opened. */
-export function addToLane(lanes: Lanes, bucket: Bucket, lane: number, timeMs: number, value: number): void {
+/** The samples of a batch; times in milliseconds. */
+export interface LaneSamples {
+  readonly baseTimeMs: number
+  readonly timeOffsetMs: Int32Array
+  readonly value: Float64Array
+}
+
+/** Adds a row of a batch to an open bucket, which grows when the lane is new since it was opened. */
+export function addToLane(lanes: Lanes, bucket: Bucket, lane: number, samples: LaneSamples, row: number): void {
   if (lane >= bucket.laneSums.length) widen(bucket, lanes.size)
   if (lanes.kind[lane] === MetricKind.GAUGE) {
-    bucket.laneSums[lane]! += value
+    bucket.laneSums[lane]! += samples.value[row]!
     bucket.laneWeights[lane]! += 1
-    return
-  }
+  } else addCounted(lanes, bucket, lane, samples, row)
+}
+
+function addCounted(lanes: Lanes, bucket: Bucket, lane: number, samples: LaneSamples, row: number): void {
+  const value = samples.value[row]!
+  const timeMs = samples.baseTimeMs + samples.timeOffsetMs[row]!
   const lastTimeMs = lanes.lastTimeMs[lane]!
   const seconds = (timeMs - lastTimeMs) / 1000
   const isFirst = lastTimeMs === Number.NEGATIVE_INFINITY

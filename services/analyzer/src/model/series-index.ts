@@ -176,9 +176,12 @@ export interface Rooms {
 
 /** The lane that a track of its own writes to, taken now if it has none; -1 without room for its process or itself. */
 export function laneOfSeries(index: SeriesIndex, at: number, host: HostState, rooms: Rooms): number {
+  const known = index.state.slot[at]!
+  return known === -1 ? takeLaneFor(index, at, host, rooms) : known
+}
+
+function takeLaneFor(index: SeriesIndex, at: number, host: HostState, rooms: Rooms): number {
   const { state } = index
-  const known = state.slot[at]!
-  if (known !== -1) return known
   const name = (column: Int32Array): string => state.names[column[at]!]!
   const slot = takeSlot(host, name(state.process), index, rooms)
   const process = slot === -1 ? -1 : processOfSlot(host, slot, rooms.engine)

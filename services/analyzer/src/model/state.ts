@@ -201,11 +201,18 @@ export function createBucket(startMs: number, slots: number, lanes: number): Buc
   }
 }
 
-/** Adds a value of a column; the bucket grows when the slot is new since it was opened. */
-export function addToBucket(bucket: Bucket, slot: number, columnIndex: number, value: number, slots: number): void {
+/** Adds a row's value to a column; the bucket grows when the slot is new since it was opened. */
+export function addToBucket(
+  bucket: Bucket,
+  slot: number,
+  columnIndex: number,
+  value: Float64Array,
+  row: number,
+  slots: number,
+): void {
   const at = slot * columnCount + columnIndex
   if (at >= bucket.sums.length) widen(bucket, slots)
-  bucket.sums[at]! += value
+  bucket.sums[at]! += value[row]!
   bucket.counts[at]! += 1
 }
 
