@@ -31,10 +31,10 @@ export interface StreamingDetector {
   /** 0 to 1; `alarmScore` or more is an alarm. Below it while an alarm is fresh, however odd the row. */
   score: number
   alarm: boolean
-  /** Surprise before habituation and silence, in powers of ten: what tells how long an excursion lasts. */
-  surprise: number
   /** The view that was surprised most, by `streamingView`; -1 when none was. */
   view: number
+  /** Its surprise in powers of ten, whatever was alarmed before: tells how grave an excursion is, and when it ends. */
+  surprise: number
   /** What was expected of the row in that view, and what is still usual around it. */
   centre: number
   expectedLow: number
@@ -58,7 +58,7 @@ export function createStreaming(
   const forecast = createForecast()
   const views = new Float64Array(viewCount)
   const surprises = new Float64Array(viewCount)
-  const sorted = new Float32Array(blocksKept)
+  const top = new Float32Array(blocksKept)
 
   function grow(slots: number): void {
     if (slots <= capacity) return
@@ -89,7 +89,7 @@ export function createStreaming(
     tellExpected(state, slot, forecast, found)
     learnForecast(state, config, slot, difference, forecast)
     learnMeans(state, config, slot, difference)
-    learnTails(state, config, slot, views, sorted)
+    learnTails(state, config, slot, views, top)
   }
 
   const found: StreamingDetector = {
@@ -178,8 +178,9 @@ function judge(
   const forgetting = within(config.habituationRowsMin, config.habituationGrowth * rows, config.habituationRowsMax)
   state.habituation[slot]! *= 1 - 1 / forgetting
   const needed = config.threshold + config.habituation * state.habituation[slot]!
-  found.surprise = Math.sqrt(Math.sqrt(sum))
-  found.score = found.surprise / (found.surprise + needed)
+  const joined = Math.sqrt(Math.sqrt(sum))
+  found.surprise = most
+  found.score = joined / (joined + needed)
   if (state.silence[slot]! > 0) {
     state.silence[slot]! -= 1
     found.score = Math.min(found.score, SILENCED_SCORE_MAX)

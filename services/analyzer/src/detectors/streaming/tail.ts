@@ -48,7 +48,7 @@ export function learnTails(
   config: StreamingConfig,
   slot: number,
   views: Float64Array,
-  sorted: Float32Array,
+  top: Float32Array,
 ): void {
   for (let view = 0; view < viewCount; view++) {
     const at = slot * viewCount + view
@@ -57,10 +57,10 @@ export function learnTails(
   state.blockRows[slot]! += 1
   const wanted = Math.floor(config.blockGrowth * state.rows[slot]!)
   const length = Math.min(config.blockRowsMax, Math.max(config.blockRowsMin, wanted))
-  if (state.blockRows[slot]! >= length) closeBlock(state, config, slot, sorted)
+  if (state.blockRows[slot]! >= length) closeBlock(state, config, slot, top)
 }
 
-function closeBlock(state: StreamingColumns, config: StreamingConfig, slot: number, sorted: Float32Array): void {
+function closeBlock(state: StreamingColumns, config: StreamingConfig, slot: number, top: Float32Array): void {
   const head = state.blockHead[slot]!
   const lengthAt = slot * blocksKept + head
   if (state.blocksHeld[slot] === blocksKept) state.rowsHeld[slot]! -= state.blockLength[lengthAt]!
@@ -75,27 +75,33 @@ function closeBlock(state: StreamingColumns, config: StreamingConfig, slot: numb
     const maximum = state.blockMax[at]!
     state.logMaxima[at * blocksKept + head] = maximum > 0 ? Math.log(maximum) : LOG_NOTHING
     state.blockMax[at] = 0
-    if (held >= config.blocksMin) measureTail(state, config, at, held, sorted)
+    if (held >= config.blocksMin) measureTail(state, config, at, held, top)
   }
 }
 
 /** Hill's estimator over the largest maxima, with the prior's blocks added: few blocks say little about a tail. */
-function measureTail(
-  state: StreamingColumns,
-  config: StreamingConfig,
-  at: number,
-  held: number,
-  sorted: Float32Array,
-): void {
-  const from = at * blocksKept
-  for (let i = 0; i < held; i++) sorted[i] = state.logMaxima[from + i]!
-  sorted.fill(Number.POSITIVE_INFINITY, held)
-  sorted.sort()
+function measureTail(state: StreamingColumns, config: StreamingConfig, at: number, held: number, top: Float32Array) {
   const tail = tailBlocks(config, held)
-  const level = Math.max(sorted[held - 1 - tail]!, sorted[held - 1]! + LOG_FLOOR, LOG_NOTHING)
+  findLargest(state.logMaxima, at * blocksKept, held, tail + 1, top)
+  const level = Math.max(top[tail]!, top[0]! + LOG_FLOOR, LOG_NOTHING)
   let sum = config.tailPriorWeight / config.tailPriorIndex
-  for (let i = held - tail; i < held; i++) sum += Math.max(0, sorted[i]! - level)
+  for (let i = 0; i < tail; i++) sum += Math.max(0, top[i]! - level)
   state.tailLogLevel[at] = level
   state.tailLevel[at] = level > LOG_NOTHING ? Math.exp(level) * LEVEL_MARGIN : 0
   state.tailSum[at] = sum
+}
+
+/** The `count` largest of `held` values into `top`, largest first. Most values fail the first comparison. */
+function findLargest(values: Float32Array, from: number, held: number, count: number, top: Float32Array): void {
+  let filled = 0
+  for (let i = 0; i < held; i++) {
+    const value = values[from + i]!
+    if (filled === count && value <= top[count - 1]!) continue
+    let place = filled < count ? filled++ : count - 1
+    while (place > 0 && top[place - 1]! < value) {
+      top[place] = top[place - 1]!
+      place--
+    }
+    top[place] = value
+  }
 }
