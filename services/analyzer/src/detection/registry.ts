@@ -1,13 +1,23 @@
 import { createBaselines } from '../baseline/baselines.ts'
 import { createExpression } from '../detectors/expression/detector.ts'
 import { createPerformanceDegradation } from '../detectors/performance-degradation/detector.ts'
+import { createProcessDeath } from '../detectors/process-death/detector.ts'
+import { createResourceExhaustion } from '../detectors/resource-exhaustion/detector.ts'
+import { createRestartLoop } from '../detectors/restart-loop/detector.ts'
 import { createThreshold } from '../detectors/threshold/detector.ts'
 import type { CreateDetector } from './detector.ts'
 import type { EngineDeps } from './engine-core.ts'
 import { describe } from './words.ts'
 
 /** Every detector, one line per folder. The order is that in which they look at a bucket. */
-export const detectors: readonly CreateDetector[] = [createPerformanceDegradation, createThreshold, createExpression]
+export const detectors: readonly CreateDetector[] = [
+  createPerformanceDegradation,
+  createThreshold,
+  createExpression,
+  createResourceExhaustion,
+  createProcessDeath,
+  createRestartLoop,
+]
 
 /** What the engine is made of. */
 export const engineParts: EngineDeps = {
