@@ -1,7 +1,7 @@
 import { type KpiName, kpiNumber, kpis } from '../../../proto/src/index.ts'
 import type { DetectionContext, Finding } from '../../../services/analyzer/src/detection/detector.ts'
 import { createIsolationForest } from '../../../services/analyzer/src/detectors/isolation-forest/detector.ts'
-import { trainJob } from '../../../services/analyzer/src/detectors/isolation-forest/train-job.ts'
+import { forestModel, rowsOf, trainBytes } from '../../../services/analyzer/src/detectors/isolation-forest/train-job.ts'
 import { kindNames, type MinuteKpis, makeProcesses, troubles } from './made-up-kpis.ts'
 
 const START_MS = Date.UTC(2026, 0, 5)
@@ -13,7 +13,6 @@ const PROCESSES = Number(process.argv[2] ?? 200)
 const WEEKS = Number(process.argv[3] ?? 3)
 const SENSITIVITY = Number(process.argv[4] ?? 0.8)
 
-let LAST = 0
 const count = kpis.length
 const track = (of: number, kpi: number): number => of * count + kpi
 
@@ -59,15 +58,16 @@ function createRig() {
     settings: () => settings,
     report: (finding) => void reported.push(finding),
   }
-  const due: { atMs: number; process: number; model: ReturnType<typeof trainJob> }[] = []
+  const due: { atMs: number; process: number; model: ReturnType<typeof forestModel> }[] = []
   let trainings = 0
+  let bytes = 0
   return {
-    trainings: () => trainings,
+    told: () => `${trainings} trainings, models of up to ${bytes} bytes`,
     /** Judges a minute of all processes and answers what was found. */
     minute(startMs: number, rows: readonly MinuteKpis[]): Finding[] {
       while (due.length > 0 && due[0]!.atMs <= startMs) {
         const { process, model } = due.shift()!
-        if (process === 0) LAST = model.model.length
+        bytes = Math.max(bytes, model.model.length)
         detector.onModel!(process, model, context)
       }
       const tracks: number[] = []
@@ -75,7 +75,7 @@ function createRig() {
       for (const [of, row] of rows.entries()) {
         for (const [name, value] of Object.entries(row)) {
           tracks.push(track(of, kpiNumber(name as KpiName)))
-          values.push(value)
+          values.push(value ?? Number.NaN)
         }
       }
       reported.length = 0
@@ -83,7 +83,8 @@ function createRig() {
       detector.onMinute!({ unit: 0, startMs, endMs: startMs + MINUTE_MS, lives: [], ...columns }, context)
       for (const job of detector.takeJobs()) {
         trainings += 1
-        due.push({ atMs: job.effectiveTimeMs, process: Number(job.process.split('-').at(-1)), model: trainJob(job) })
+        const model = forestModel(job, rowsOf(job), trainBytes(job))
+        due.push({ atMs: job.effectiveTimeMs, process: Number(job.process.split('-').at(-1)), model })
       }
       return [...reported]
     },
@@ -121,7 +122,7 @@ const total = (week: number): number => excursions.reduce((sum, weeks) => sum + 
 print(
   `${'all'.padEnd(16)} ${Array.from({ length: WEEKS }, (_, week) => total(week).toFixed(2).padStart(6)).join('   ')}`,
 )
-print(`${LAST} bytes, ${rig.trainings()} trainings, ${seconds.toFixed(0)} s`)
+print(`${rig.told()}, ${seconds.toFixed(0)} s`)
 
 print(
   `\nfound within ${TROUBLE_MINUTES} min, by kind of trouble (each of ${PROCESSES} processes, at 14:00 of the next day)`,

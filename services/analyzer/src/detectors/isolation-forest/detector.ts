@@ -8,7 +8,7 @@ import type {
 } from '../../detection/detector.ts'
 import { contaminationOf, thresholdOf } from './alarm.ts'
 import { attribute } from './attribution.ts'
-import { featureCount, featureNames, featureOfKpi, labelOf, scaled } from './features.ts'
+import { featureCount, featureNames, featureOfKpi, scaled } from './features.ts'
 import { scorePoint } from './forest.ts'
 import { seedOf } from './random.ts'
 import { addRow } from './reservoir.ts'
@@ -20,8 +20,6 @@ import { type AdoptedModel, createWatchlist, type WatchedProcess, type Watchlist
 export interface ForestDetector extends Detector {
   /** Jobs since the last call, in the order of their minutes. */
   takeJobs(): TrainingJob[]
-  /** Models that could not be read, since the start. */
-  refusedModels(): number
 }
 
 export interface ForestOptions {
@@ -29,6 +27,7 @@ export interface ForestOptions {
   readonly forestsMax?: number
 }
 
+const TYPE = 'isolation_forest'
 const VERSION = 1
 const MINUTE_MS = 60_000
 /** A trained model holds from the next full minute after this: training and publishing take well below a second. */
@@ -44,13 +43,12 @@ const GAP_MINUTES = 3
  * A forest that has not seen a whole day knows no night, one that has not seen a week no weekend: until then this much
  * more is asked of the score, less and less.
  */
-const DAY = { ms: 86_400_000, margin: 0.3 }
+const DAY = { ms: 86_400_000, margin: 0.5 }
 const WEEK = { ms: 7 * 86_400_000, margin: 0.05 }
 /** Rows that come this near to an alarm are kept longer than others. */
 const RARE_MARGIN = 0.08
 /** Features with a smaller share of the isolation are not named. */
 const SHARE_MIN = 0.05
-const SHARE_NAMED = 0.15
 const JOBS_MAX = 1000
 
 interface Detection {
@@ -64,7 +62,6 @@ interface Detection {
   readonly point: Float32Array
   score: number
   jobs: TrainingJob[]
-  refused: number
 }
 
 /** The rows of the minute that is being looked at. Room is kept from one to the next. */
@@ -90,10 +87,9 @@ export function createIsolationForest(
     point: new Float32Array(featureCount),
     score: 0,
     jobs: [],
-    refused: 0,
   }
   return {
-    type: 'isolation_forest',
+    type: TYPE,
     // The rows of minutes that it counts itself are what others wait for.
     openAfterMs: 0,
     closeAfterMs: 2 * MINUTE_MS,
@@ -102,7 +98,7 @@ export function createIsolationForest(
       for (let place = 0; place < detection.minute.count; place++) judge(detection, place, minute, context)
       detection.minute.placeOf.clear()
     },
-    onModel: (process, model) => adopt(detection, process, model),
+    onModel: (process, model, context) => adopt(detection, process, model, context),
     forgetProcess(process) {
       detection.list.processes.delete(process)
       detection.ready.delete(process)
@@ -112,7 +108,6 @@ export function createIsolationForest(
       detection.jobs = []
       return jobs
     },
-    refusedModels: () => detection.refused,
     state: () => ({ version: VERSION, list: detection.list }),
     restore: (state) => restore(detection, state),
   }
@@ -150,17 +145,17 @@ function widen(rows: MinuteRows): void {
 function judge(detection: Detection, place: number, closed: ClosedMinute, context: DetectionContext): void {
   const { minute: rows, config } = detection
   const process = rows.process[place]!
+  const settings = context.settings(process)
+  if (!settings.enabled || settings.disabledTypes.has(TYPE)) return
   const entry = entryOf(detection, process, context)
   if (entry === undefined) return
   const minute = Math.floor(closed.startMs / MINUTE_MS)
   // A minute comes once; what came again, or late, would count twice.
   if (minute <= entry.lastMinute) return
-  if (minute - entry.lastMinute > GAP_MINUTES) entry.streak = 0
+  if (minute - entry.lastMinute > GAP_MINUTES) calm(entry)
   entry.lastMinute = minute
-  const settings = context.settings(process)
-  const isWanted = settings.enabled && !settings.disabledTypes.has('isolation_forest')
   const margin = marginOf(detection, process, entry, place * featureCount, settings.sensitivity)
-  if (isWanted && isAnomaly(entry, margin)) report(detection, process, entry.model, context)
+  if (isAnomaly(entry, margin)) report(detection, process, entry.model, context)
   const fromMinute = minute - Math.floor(config.trainingWindowMs / MINUTE_MS)
   addRow(entry.rows, minute, rows.values, place * featureCount, { fromMinute, isRare: margin > -RARE_MARGIN })
   if (isDue(entry, minute)) request(detection, process, entry, minute, context)
@@ -196,6 +191,11 @@ function marginOf(
   return detection.score - thresholdOf(trained.tail, contaminationOf(sensitivity)) - youthOf(model)
 }
 
+function calm(entry: WatchedProcess): void {
+  entry.streak = 0
+  entry.isRaised = false
+}
+
 function youthOf({ trainedFromMs, trainedThroughMs }: AdoptedModel): number {
   const missing = ({ ms, margin }: { ms: number; margin: number }): number =>
     margin * Math.max(0, 1 - (trainedThroughMs - trainedFromMs) / ms)
@@ -205,8 +205,7 @@ function youthOf({ trainedFromMs, trainedThroughMs }: AdoptedModel): number {
 /** Counts isolated minutes. */
 function isAnomaly(entry: WatchedProcess, margin: number): boolean {
   if (margin < (entry.isRaised ? -CLEAR_MARGIN : 0)) {
-    entry.streak = 0
-    entry.isRaised = false
+    calm(entry)
     return false
   }
   const worth = 1 + Math.min(STREAK_MIN - 1, Math.floor(Math.max(0, margin) / WIDE_MARGIN))
@@ -230,7 +229,6 @@ function report(
   const contributions = Array.from(shares, (share, at) => ({ metric: featureNames[model.features[at]!]!, share }))
     .filter(({ share }) => share >= SHARE_MIN)
     .sort((a, b) => b.share - a.share)
-  const named = contributions.filter(({ share }, at) => at === 0 || share >= SHARE_NAMED)
   context.report({
     process,
     track: -1,
@@ -240,18 +238,8 @@ function report(
     expectedHigh: Number.NaN,
     centre: Number.NaN,
     score,
-    words: wordsOf(named, model.trainedThroughMs - model.trainedFromMs),
     contributions,
   })
-}
-
-/** `together unlike the 9 days before, set apart by CPU (60 %) and Disk write (25 %)`. */
-function wordsOf(named: readonly { readonly metric: string; readonly share: number }[], spanMs: number): string {
-  const hours = Math.max(1, Math.round(spanMs / 3_600_000))
-  const span = hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`
-  const parts = named.map(({ metric, share }) => `${labelOf(metric)} (${Math.round(share * 100)} %)`)
-  const list = parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
-  return `KPIs together unlike those of the ${span} before, set apart by ${list}`
 }
 
 function request(
@@ -271,17 +259,16 @@ function request(
   if (job !== null && detection.jobs.length < JOBS_MAX) detection.jobs.push(job)
 }
 
-function adopt(detection: Detection, process: number, model: ForestModel): void {
-  const entry = detection.list.processes.get(process)
+function adopt(detection: Detection, process: number, model: ForestModel, context: DetectionContext): void {
+  // One that was forgotten and is back has its model before its first minute.
+  const entry = entryOf(detection, process, context)
   if (entry === undefined) return
-  entry.awaitsModel = false
   const features = model.features.map((name) => (featureNames as readonly string[]).indexOf(name))
   const decoded = decodeModel(model.model)
   const fits = decoded.kind === 'model' && decoded.model.forest.featureCount === features.length
-  if (!fits || features.includes(-1)) {
-    detection.refused += 1
-    return
-  }
+  // What cannot be read is as good as lost: it is asked for again.
+  if (!fits || features.includes(-1)) return
+  entry.awaitsModel = false
   entry.model = {
     bytes: model.model.slice(),
     features: Uint8Array.from(features),

@@ -22,9 +22,6 @@ export const featureCount = featureNames.length
 /** The feature of a KPI's number; -1 where there is none. */
 export const featureOfKpi = Int8Array.from(kpis, ({ name }) => (featureNames as readonly string[]).indexOf(name))
 
-/** What people call a feature. */
-export const labelOf = (name: string): string => kpis.find((kpi) => kpi.name === name)?.label ?? name
-
 /**
  * The scale of a feature: plain below `unit` and logarithmic far above it (plain throughout when it is 0), because most
  * KPIs range over orders of magnitude, and a tree splits ranges evenly. Differences below `least` on that scale are no
@@ -47,7 +44,9 @@ const units = Float64Array.from(featureNames, (name) => scales[name].unit)
 /** A KPI's value on the scale of its feature; NaN stays NaN. */
 export function scaled(feature: number, value: number): number {
   const unit = units[feature]!
-  return unit === 0 ? value : Math.sign(value) * Math.log1p(Math.abs(value) / unit)
+  // A share far beyond 1 is a mistake of its source, and must not stretch the range of all others.
+  if (unit === 0) return Math.min(10, Math.max(-10, value))
+  return Math.sign(value) * Math.log1p(Math.abs(value) / unit)
 }
 
 /** The smallest difference that means anything, on the scale of a feature. */

@@ -1,7 +1,7 @@
 /**
- * An even sample of the rows of the last weeks, bounded: of all rows within the window those with the lowest numbers
- * are kept, a row's number being a hash of its minute. The same rows give the same sample, whatever came between. Plain
- * data: it is stored in checkpoints as it is.
+ * A sample of the rows of the last weeks, bounded: of all rows within the window those with the lowest numbers are kept,
+ * a row's number being a hash of its minute, so that the same rows give the same sample. It is even but for rare rows,
+ * which stay longer. Plain data: it is stored in checkpoints as it is.
  */
 export interface Reservoir {
   readonly featureCount: number
@@ -31,7 +31,7 @@ export function createReservoir(featureCount: number, rowsMax: number, salt: num
   }
 }
 
-/** Rare rows have numbers so many times lower: once seen, what is rare stays known. */
+/** Rare rows have numbers so many times lower, so that what was seen once stays known. */
 const RARE = 16
 
 /** Takes the row that begins at `offset` of `values`, forgets those before `fromMinute`, and stays within its bound. */

@@ -1,4 +1,4 @@
-import { kpiNumber, kpis } from '@driftline/proto'
+import { type ForestModel, kpiNumber, kpis } from '@driftline/proto'
 import type {
   ClosedBucket,
   CreateDetector,
@@ -53,6 +53,8 @@ export interface DetectorRig {
   minute(minute: number, values: Readonly<Record<string, number>>): NamedFinding[]
   /** Time of the unit of a process comes to the end of a second. */
   pass(second: number, process: string): NamedFinding[]
+  /** A model takes effect. */
+  model(process: string, model: ForestModel): void
   /** Goes on from what is stored, as after a restart. */
   restart(): void
 }
@@ -160,6 +162,9 @@ export function detectorRig(create: CreateDetector, options: Partial<DetectionCo
       findings.length = 0
       detector.onTime?.(unitOf(processOf(process)), RIG_START_MS + (second + 1) * 1000, context)
       return [...findings]
+    },
+    model(process, model) {
+      detector.onModel?.(processOf(process), model, context)
     },
     restart() {
       const stored = structuredClone(detector.state())
