@@ -22,8 +22,9 @@ const MINUTE_MS = 60_000
 const INITIAL_TRACKS = 256
 /** Minutes before anything is said. */
 const LEARNT_MINUTES = 3
-/** A minute this many spreads from the centre waits before it teaches; more while little is known. */
-export const farSpreads = 4
+/** A minute this many spreads, and this share, from the centre waits before it teaches; more while little is known. */
+const FAR_SPREADS = 4
+const FAR_SHARE = 0.2
 /** A level has lasted when minutes were far for half as long as there is history, within these bounds. */
 const SHIFT_MINUTES_MIN = 30
 const SHIFT_MINUTES_MAX = 120
@@ -157,13 +158,14 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     c.suspenseHead[track] = 0
   }
 
+  /** The level moved: what is known of the old one is moved along, and the process is taken for one that moves. */
   function shift(track: number, minute: number, kpi: number): void {
     const held = c.suspenseHeld[track]!
-    const first = track * minutesKept
-    windows.clear(track)
-    for (let at = 0; at < held; at++) c.minuteValue[first + at] = c.suspenseValue[first + at]!
-    c.held[track * 4] = held
-    remeasureYoung(track)
+    median.clear()
+    for (let at = 0; at < held; at++) median.add(c.suspenseValue[track * minutesKept + at]!, 1)
+    const distance = median.median() - windows.value(track)
+    windows.move(track, distance)
+    c.variance[track]! += distance * distance * Math.min(1, c.suspenseMinutes[track]! / VARIANCE_MEMORY_MINUTES)
     refresh(track, kpi)
     c.shiftedMinute[track] = minute
     endSuspense(track)
@@ -196,7 +198,8 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     if (learnHour(c, pool, track, minute, raw)) startSeason(track, minute, kpi)
     const residual = raw - seasonAt(c, pool, track, moment)
     const distance = residual + c.origin[track]! - c.centre[track]!
-    const limit = farSpreads * c.spread[track]! * youth(c.minutes[track]!)
+    const limit =
+      Math.max(FAR_SPREADS * c.spread[track]!, FAR_SHARE * Math.abs(centreOf(track))) * youth(c.minutes[track]!)
     const far = c.minutes[track]! >= LEARNT_MINUTES && Math.abs(distance) > limit
     if (far && !noteEpisode(track, minute, residual)) suspend(track, minute, residual, Math.sign(distance), kpi)
     else {

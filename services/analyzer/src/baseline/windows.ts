@@ -15,6 +15,8 @@ export interface Windows {
   /** Medians of everything kept. */
   value(track: number): number
   distance(track: number): number
+  /** Adds the same to every value. */
+  move(track: number, by: number): void
   clear(track: number): void
 }
 
@@ -117,6 +119,12 @@ export function createWindows(
     },
     value: (track) => ask(track, false),
     distance: (track) => ask(track, true),
+    move(track, by) {
+      const c = columns()
+      for (const { values, width } of [minutes(c), quarters(c), threeHours(c), wholeDays(c)]) {
+        for (let at = track * width; at < (track + 1) * width; at++) values[at]! += by
+      }
+    },
     clear(track) {
       const c = columns()
       c.held.fill(0, track * 4, track * 4 + 4)

@@ -1,42 +1,47 @@
 import { kpis, Severity } from '@driftline/proto'
 import { youth } from '../../baseline/baselines.ts'
-import type { ClosedBucket, DetectionContext, Detector, DetectorState } from '../../detection/detector.ts'
+import type { ClosedBucket, DetectionContext, Detector, DetectorState, Finding } from '../../detection/detector.ts'
 import { amounts } from './amounts.ts'
 import {
   clearSustained,
   closeBlocks,
   createSustainedColumns,
   noteDistance,
-  recentKept,
   recentLevel,
+  runKept,
   type SustainedColumns,
-  sustainedLevel,
   sustainedSize,
   takeValue,
 } from './sustained.ts'
 
 const STATE_VERSION = 1
 const INITIAL_TRACKS = 256
-/** An excursion is reported from its third second on, and opens when it was reported for seven more. */
-const RUN_BEFORE_REPORT = 3
-const OPEN_AFTER_MS = 7000
+/** The level of seven seconds follows a step after three or four; it must last eight more. */
+const OPEN_AFTER_MS = 8000
 const CLOSE_AFTER_MS = 12_000
-/** Of ten buckets two may be back in the normal range without ending a run. */
+/** Once it is open, two of ten buckets may be back in the normal range without ending a run. */
+const RUN_UNBROKEN = 9
 const MISSES_ALLOWED = 2
-const MISSES_MASK = 2 ** recentKept - 1
+const MISSES_MASK = 2 ** runKept - 1
 /** Robust standard deviations that are significant. */
 const SIGNIFICANT_SPREADS = 4
 /** While it lasts, an excursion is over only below this share of the limit that opened it. */
 const HOLD_SHARE = 0.75
 /** Heights of its own that a process may pass by this much. */
-const HABIT_MARGIN = 1.3
+const HABIT_MARGIN = 1.5
+/** Mean steps between neighbouring seconds that chance alone does not hold for ten of them. */
+const STEPS = 1.6
+/** Before a whole week is known, what changes over hours may be its rhythm: only what is faster is told. */
+const RHYTHM_MINUTES = 8 * 1440
 /** Values before anything is said: thirty, or for what is measured slowly as many as make fifteen minutes. */
 const VALUES_MIN = 30
 const MINUTES_INSTEAD = 15
-/** The first minutes of an excursion tell that the process does this; its whole length does not make it a habit. */
-const HABIT_RUN_MAX = 240
+/** The first seconds of an excursion tell that the process does this; its whole length does not make it a habit. */
+const HABIT_RUN_MAX = 20
 const CRITICAL_MULTIPLE = 3
 const CRITICAL_SPREADS = 8
+/** Nobody is woken for what may be over in a minute. */
+const CRITICAL_AFTER_S = 60
 
 const UP = 1
 const DOWN = 2
@@ -65,7 +70,7 @@ export function createPerformanceDegradation(): Detector {
     }
     if (c.side[track] === 0) return false
     c.misses[track] = ((c.misses[track]! << 1) | (side === 0 ? 1 : 0)) & MISSES_MASK
-    const allowed = c.gapS[track]! > 3 ? 0 : Math.min(MISSES_ALLOWED, c.run[track]! >> 1)
+    const allowed = c.gapS[track]! > 3 || c.run[track]! < RUN_UNBROKEN ? 0 : MISSES_ALLOWED
     if (bitsOf(c.misses[track]!) > allowed) {
       c.side[track] = 0
       c.run[track] = 0
@@ -75,55 +80,60 @@ export function createPerformanceDegradation(): Detector {
     return true
   }
 
-  function judge(track: number, value: number, context: DetectionContext): void {
+  function judge(track: number, context: DetectionContext): void {
     const { baselines, tracks } = context
-    const kpi = tracks.kpi[track]!
-    const process = tracks.process[track]!
-    const centre = baselines.centre(track)
     const minutes = baselines.minutes(track)
     if (c.values[track]! < VALUES_MIN && minutes < MINUTES_INSTEAD) return
-    const distance = value - centre
-    const spread = baselines.spread(track)
-    const wider = youth(minutes)
-    const share = context.settings(process).degradationShare * Math.abs(centre)
-    const plain = wider * Math.max(SIGNIFICANT_SPREADS * spread, share, amounts[kpi]!.info)
-    const line = track * 2 + (distance > 0 ? 0 : 1)
+    const kpi = tracks.kpi[track]!
+    const centre = baselines.centre(track)
+    const level = recentLevel(c, track)
+    const side = level > centre ? 1 : -1
+    const line = track * 2 + (side > 0 ? 0 : 1)
+    const distance = side * (level - usualLevel(track, centre, side, minutes))
+    const plain = limitOf(track, kpi, minutes, context)
     const limit = Math.max(plain, HABIT_MARGIN * c.habit[line]!)
-    const direction = distance > 0 ? UP : DOWN
-    const isWatched = (watchedSides[kpi]! & direction) !== 0
-    const holding = c.side[track] === Math.sign(distance) && c.run[track]! >= RUN_BEFORE_REPORT
-    const beyond = isWatched && Math.abs(distance) > (holding ? limit * HOLD_SHARE : limit)
-    const goesOn = follow(track, beyond ? Math.sign(distance) : 0)
-    if (Math.abs(distance) > c.open[line]! && c.run[track]! < HABIT_RUN_MAX && c.held[track]! > 1) {
-      const held = sustainedLevel(c, track, distance) - centre
-      if (held * distance > 0) noteDistance(c, track, held)
-    }
-    if (!goesOn || (c.gapS[track]! <= 3 && c.run[track]! < RUN_BEFORE_REPORT)) return
-    report(track, kpi, process, centre, spread, plain, context)
+    const isWatched = (watchedSides[kpi]! & (side > 0 ? UP : DOWN)) !== 0
+    const isBeyond = isWatched && distance > (c.side[track] === side ? limit * HOLD_SHARE : limit)
+    const goesOn = follow(track, isBeyond ? side : 0)
+    if (c.run[track]! < HABIT_RUN_MAX) noteDistance(c, line, Math.abs(level - centre))
+    if (goesOn) report(track, level, plain, context)
   }
 
-  function report(
+  /** What the level is compared with: the centre, or the last quarter of an hour's level when that is nearer to it. */
+  function usualLevel(track: number, centre: number, side: number, minutes: number): number {
+    if (minutes >= RHYTHM_MINUTES) return centre
+    return side > 0 ? Math.max(centre, c.slow[track]!) : Math.min(centre, c.slow[track]!)
+  }
+
+  function limitOf(
     track: number,
     kpi: number,
-    process: number,
-    centre: number,
-    spread: number,
-    limit: number,
-    context: DetectionContext,
-  ): void {
-    const side = c.side[track]!
-    const value = recentLevel(c, track)
+    minutes: number,
+    { baselines, tracks, settings }: DetectionContext,
+  ): number {
+    const share = settings(tracks.process[track]!).degradationShare * Math.abs(baselines.centre(track))
+    const noise = c.gapS[track]! > 3 ? 0 : STEPS * c.step[track]!
+    const spreads = SIGNIFICANT_SPREADS * baselines.spread(track)
+    return Math.max(youth(minutes) * Math.max(spreads, share, amounts[kpi]!.info), noise)
+  }
+
+  function report(track: number, value: number, limit: number, { baselines, tracks, report }: DetectionContext): void {
+    const kpi = tracks.kpi[track]!
+    const centre = baselines.centre(track)
     const excess = Math.abs(value - centre)
-    const floor = Math.min(0, centre)
-    context.report({
-      process,
+    const spreads = excess / baselines.spread(track)
+    const severity = severityOf(kpi, value, centre, excess)
+    const lastedS = c.run[track]! * c.gapS[track]!
+    const isCritical = severity === Severity.CRITICAL && spreads >= CRITICAL_SPREADS && lastedS >= CRITICAL_AFTER_S
+    report({
+      process: tracks.process[track]!,
       track,
-      severity: severityOf(kpi, value, centre, excess, excess / spread),
+      severity: severity === Severity.CRITICAL && !isCritical ? Severity.WARNING : severity,
       value,
-      expectedLow: Math.max(floor, centre - limit),
+      expectedLow: Math.max(Math.min(0, centre), centre - limit),
       expectedHigh: kpi === successRate ? Math.min(1, centre + limit) : centre + limit,
       centre,
-      score: Math.min(1e6, excess / spread) * side,
+      score: Math.min(1e6, spreads) * c.side[track]!,
     })
   }
 
@@ -146,7 +156,7 @@ export function createPerformanceDegradation(): Detector {
         if (bucketS <= last) continue
         closeBlocks(c, track, last, bucketS)
         takeValue(c, track, bucketS, value)
-        if (baselines.isLearnt(track)) judge(track, value, context)
+        if (baselines.isLearnt(track)) judge(track, context)
       }
     },
     forgetTrack(track) {
@@ -167,14 +177,13 @@ function isAge({ processes, tracks }: DetectionContext, track: number): boolean 
   return id.startsWith('os:') || id.startsWith('host:')
 }
 
-function severityOf(kpi: number, value: number, centre: number, excess: number, spreads: number): Finding['severity'] {
+/** By the amount; what is critical must also be several times what is usual, or a part of it. */
+function severityOf(kpi: number, value: number, centre: number, excess: number): Finding['severity'] {
   const { warning, critical } = amounts[kpi]!
   const isFar = value >= CRITICAL_MULTIPLE * centre || value * CRITICAL_MULTIPLE <= centre || kpis[kpi]!.unit === '1'
-  if (excess >= critical && spreads >= CRITICAL_SPREADS && isFar) return Severity.CRITICAL
+  if (excess >= critical && isFar) return Severity.CRITICAL
   return excess >= warning ? Severity.WARNING : Severity.INFO
 }
-
-type Finding = Parameters<DetectionContext['report']>[0]
 
 function bitsOf(word: number): number {
   let bits = 0

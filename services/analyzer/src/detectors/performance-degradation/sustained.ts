@@ -1,12 +1,15 @@
-/** Values of the last ten seconds, of which the sustained level is the third lowest (or, downwards, third highest). */
-export const recentKept = 10
-const quartersKept = 12
+/** Seconds that the recent level is the median of. */
+export const recentKept = 7
+export const runKept = 10
+const momentsKept = 12
 const threeHoursKept = 8
 const daysKept = 7
 
-const SECONDS = { quarter: 900, threeHours: 10_800, day: 86_400 } as const
+const STEP_MEMORY = 250
+const SLOW_MEMORY_S = 900
+const SECONDS = { moment: 180, threeHours: 10_800, day: 86_400 } as const
 /** In how many of the kept blocks a height must have been reached to be one of the process's own. */
-const HABIT = { quarters: 5, threeHours: 4, days: 4 } as const
+const HABIT = { moments: 5, threeHours: 3, days: 4 } as const
 
 /** What is kept per track: the type and how many elements. Two sides: above the centre, and below. */
 const layout = {
@@ -16,6 +19,9 @@ const layout = {
   held: [Uint8Array, 1],
   // Counts to 255 and stays there.
   values: [Uint8Array, 1],
+  // Mean step from one value to the next, and the level of the last quarter of an hour.
+  step: [Float32Array, 1],
+  slow: [Float32Array, 1],
   recent: [Float32Array, recentKept],
   // Buckets beyond the limit in a row, and as bits which of the last ten were not; side is +1, -1 or 0.
   run: [Uint8Array, 1],
@@ -24,7 +30,7 @@ const layout = {
   // Greatest sustained distance from the centre, of the open block and of closed ones, above and below.
   open: [Float32Array, 2],
   blocks: [Uint8Array, 3],
-  quarters: [Float32Array, 2 * quartersKept],
+  moments: [Float32Array, 2 * momentsKept],
   threeHours: [Float32Array, 2 * threeHoursKept],
   days: [Float32Array, 2 * daysKept],
   // Heights that are the process's own, from the blocks; kept so that a bucket costs no sorting.
@@ -88,29 +94,36 @@ function sort(values: Float32Array, from: number, count: number): void {
   }
 }
 
-/** Takes the mean of a bucket. Values older than about ten seconds, or but one, no longer count. */
+/** Takes the mean of a bucket. Values older than the recent ones span, or but one, no longer count. */
 export function takeValue(c: SustainedColumns, track: number, bucketS: number, value: number): void {
   const last = c.lastS[track]!
   const gap = last === 0 ? 1 : Math.max(1, Math.min(65_535, bucketS - last))
   c.gapS[track] = gap
   c.lastS[track] = bucketS
   const before = gap === 1 ? recentKept - 1 : Math.max(1, Math.floor(recentKept / gap) - 1)
-  c.held[track] = Math.min(c.held[track]!, before) + 1
+  c.held[track] = Math.min(c.held[track]!, before)
+  noteStep(c, track, gap, value)
+  c.held[track]! += 1
   c.recent[track * recentKept + c.head[track]!] = value
   c.head[track] = (c.head[track]! + 1) % recentKept
   if (c.values[track]! < 255) c.values[track]! += 1
 }
 
-/** The level that was held above (side 1) or below (side -1): what two of ten values may fall short of. */
-export function sustainedLevel(c: SustainedColumns, track: number, side: number): number {
-  const held = c.held[track]!
-  sortRecent(c, track, held)
-  const spared = Math.floor(held * 0.2)
-  return side > 0 ? sorted[spared]! : sorted[held - 1 - spared]!
+function noteStep(c: SustainedColumns, track: number, gap: number, value: number): void {
+  if (c.values[track] === 0) {
+    c.slow[track] = value
+    return
+  }
+  const before = c.recent[track * recentKept + ((c.head[track]! - 1 + recentKept) % recentKept)]!
+  c.step[track]! += (Math.abs(value - before) - c.step[track]!) / Math.min(STEP_MEMORY, c.values[track]! + 1)
+  // An excursion that is being reported moves the slow level, too, but ten times slower.
+  const memory = c.side[track] === 0 ? SLOW_MEMORY_S : SLOW_MEMORY_S * 10
+  c.slow[track]! += (value - c.slow[track]!) * Math.min(1, gap / Math.min(memory, 30 * c.values[track]!))
 }
 
-/** Median of the last values. */
+/** Median of the last values; the last value itself of what is measured less often than every three seconds. */
 export function recentLevel(c: SustainedColumns, track: number): number {
+  if (c.gapS[track]! > 3) return c.recent[track * recentKept + ((c.head[track]! - 1 + recentKept) % recentKept)]!
   const held = c.held[track]!
   sortRecent(c, track, held)
   return sorted[held >> 1]!
@@ -126,29 +139,27 @@ function sortRecent(c: SustainedColumns, track: number, held: number): void {
   sort(scratch, 0, held)
 }
 
-/** Remembers how far from the centre the process has held itself; `distance` is signed. */
-export function noteDistance(c: SustainedColumns, track: number, distance: number): void {
-  const at = track * 2 + (distance > 0 ? 0 : 1)
-  const size = Math.abs(distance)
-  if (size > c.open[at]!) c.open[at] = size
+/** Remembers how far from the centre the process has held itself; `line` is twice the track, plus 1 for below. */
+export function noteDistance(c: SustainedColumns, line: number, distance: number): void {
+  if (distance > c.open[line]!) c.open[line] = distance
 }
 
-/** Closes the block of a quarter of an hour when `bucketS` is in a later one than the last value. */
+/** Closes the block of three minutes when `bucketS` is in a later one than the last value. */
 export function closeBlocks(c: SustainedColumns, track: number, lastS: number, bucketS: number): void {
-  if (lastS === 0 || Math.floor(lastS / SECONDS.quarter) === Math.floor(bucketS / SECONDS.quarter)) return
+  if (lastS === 0 || Math.floor(lastS / SECONDS.moment) === Math.floor(bucketS / SECONDS.moment)) return
   const threeHoursOver = Math.floor(lastS / SECONDS.threeHours) !== Math.floor(bucketS / SECONDS.threeHours)
   const dayOver = Math.floor(lastS / SECONDS.day) !== Math.floor(bucketS / SECONDS.day)
-  const quarter = c.blocks[track * 3]! % quartersKept
+  const moment = c.blocks[track * 3]! % momentsKept
   const threeHours = c.blocks[track * 3 + 1]! % threeHoursKept
   const day = c.blocks[track * 3 + 2]! % daysKept
   for (let side = 0; side < 2; side++) {
     const open = c.open[track * 2 + side]!
     c.open[track * 2 + side] = 0
-    c.quarters[(track * 2 + side) * quartersKept + quarter] = open
+    c.moments[(track * 2 + side) * momentsKept + moment] = open
     raise(c.threeHours, (track * 2 + side) * threeHoursKept + threeHours, open)
     raise(c.days, (track * 2 + side) * daysKept + day, open)
   }
-  c.blocks[track * 3] = quarter + 1
+  c.blocks[track * 3] = moment + 1
   if (threeHoursOver) next(c, track, 1, c.threeHours, threeHoursKept)
   if (dayOver) next(c, track, 2, c.days, daysKept)
   for (let side = 0; side < 2; side++) c.habit[track * 2 + side] = habitOf(c, track * 2 + side)
@@ -166,12 +177,12 @@ function next(c: SustainedColumns, track: number, scale: number, values: Float32
   values[(track * 2 + 1) * kept + at] = 0
 }
 
-/** The height that was reached in five of the last 12 quarters of an hour, 4 of 8 three hours, or 4 of 7 days. */
+/** The height that was reached in 5 of the last 12 times three minutes, 3 of 8 three hours, or 4 of 7 days. */
 function habitOf(c: SustainedColumns, line: number): number {
-  sort(c.quarters, line * quartersKept, quartersKept)
-  const ofQuarters = sorted[quartersKept - HABIT.quarters]!
+  sort(c.moments, line * momentsKept, momentsKept)
+  const ofMoments = sorted[momentsKept - HABIT.moments]!
   sort(c.threeHours, line * threeHoursKept, threeHoursKept)
   const ofThreeHours = sorted[threeHoursKept - HABIT.threeHours]!
   sort(c.days, line * daysKept, daysKept)
-  return Math.max(ofQuarters, ofThreeHours, sorted[daysKept - HABIT.days]!)
+  return Math.max(ofMoments, ofThreeHours, sorted[daysKept - HABIT.days]!)
 }
