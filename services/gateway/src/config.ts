@@ -45,6 +45,7 @@ const AGENT_FILE = join(import.meta.dirname, '../../agent/dist/driftline-agent.m
 export const gatewaySettings = {
   bind: setting('bind', z.string().min(1), '127.0.0.1', 'Address to listen on'),
   httpPort: setting('http_port', port, 8080, 'Port of the API, the live channel and the web app; 0 picks a free one'),
+  monitorPort: setting('monitor_grpc_port', port, 8091, 'Port of the monitor service (gRPC); 0 picks a free one'),
   tlsCertFile: setting('tls.cert_file', z.string().nullable(), null, 'PEM certificate; without one, no encryption'),
   tlsKeyFile: setting('tls.key_file', z.string().nullable(), null, 'PEM key of that certificate'),
   corsOrigins: setting('cors_origins', origins, [], 'Origins of other pages that may use the API; none by default'),
@@ -98,6 +99,8 @@ export const accountSettings = {
 export interface GatewayConfig {
   readonly bind: string
   readonly httpPort: number
+  /** Of the monitor service. */
+  readonly monitorPort: number
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly corsOrigins: readonly string[]
   readonly trustedProxies: TrustedProxies
@@ -121,6 +124,7 @@ export function readGatewayConfig(source: SettingsSource): GatewayConfig {
   return Object.freeze({
     bind: settings.bind,
     httpPort: settings.httpPort,
+    monitorPort: settings.monitorPort,
     tls: certFile === null || keyFile === null ? null : { certFile, keyFile },
     corsOrigins: settings.corsOrigins,
     trustedProxies: settings.trustedProxies,

@@ -41,6 +41,8 @@ export interface GatewayDeps {
 export interface Gateway extends Component {
   /** Port that it listens on; known after the start. */
   port(): number
+  /** Port of the monitor service; known after the start. */
+  monitorPort(): number
 }
 
 /** How long requests under way may take when the gateway stops. */
@@ -75,7 +77,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
   /** The store may still be starting, or be away: live data comes without it, and history follows when it is back. */
   const warm = async (): Promise<void> => {
     try {
-      await warmUp({ ...parts, store: deps.analytics, limits: config.estate, clock: deps.clock, logger })
+      const { analytics: store, clock } = deps
+      await warmUp({ ...parts, ...parts.stores, store, limits: config.estate, clock, logger })
       void strip()
     } catch (error) {
       logger.warn({ error }, 'could not read the last state from the store; trying again')
@@ -95,20 +98,24 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       server = createHttpServer(parts.app, config.tls)
       parts.live.attach(server)
       await listen(server, config.httpPort, config.bind)
+      await parts.monitor.start()
       every(TICK_MS, parts.hub.tick)
       every(SETTINGS_LIFETIME_MS, refresh)
-      logger.info({ bind: config.bind, port: (server.address() as AddressInfo).port }, 'listening')
+      const port = (server.address() as AddressInfo).port
+      logger.info({ bind: config.bind, port, monitorPort: parts.monitor.port() }, 'listening')
     },
     async stop() {
       stopped = true
       for (const timer of timers.splice(0)) clearInterval(timer)
       parts.live.stop()
+      await parts.monitor.stop()
       await closeServer(server)
       server = undefined
       await parts.settingsPublisher.stop()
       await parts.feed.stop()
       await parts.rebuilder.stop()
     },
+    monitorPort: () => parts.monitor.port(),
     port() {
       assert(server, 'the gateway has not started')
       return (server.address() as AddressInfo).port

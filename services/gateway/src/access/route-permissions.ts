@@ -39,6 +39,7 @@ export const routePermissions: Readonly<Record<string, RoutePermission>> = {
   'GET /api/v1/anomalies': 'estate:read',
   'GET /api/v1/anomalies/{id}': 'estate:read',
   'POST /api/v1/anomalies/{id}/verdict': 'process:write',
+  'POST /api/v1/anomalies/{id}/alert': 'process:write',
   'GET /api/v1/drift': 'estate:read',
   'GET /api/v1/detection/quality': 'estate:read',
   'GET /api/v1/alerts': 'estate:read',

@@ -5,6 +5,8 @@ import {
   type AnalyzeProcessResponseSchema,
   AnomalyPhase,
   type AnomalySchema,
+  canonicalAttributes,
+  kpiNumber,
   type ProcessMetricsSchema,
   type ProvideVisibilityResponseSchema,
   Severity,
@@ -93,6 +95,7 @@ export function anomalyMessage(anomaly: AnomalyItem): MessageInitShape<typeof An
     timeMs: ms(metrics?.timestamp ?? anomaly.endedAt ?? anomaly.timestamp),
     description: anomaly.description,
     metric: anomaly.metric ?? '',
+    attributes: attributesOf(anomaly),
     unit: anomaly.unit,
     value: number(anomaly.value),
     worstValue: number(anomaly.worstValue),
@@ -104,6 +107,11 @@ export function anomalyMessage(anomaly: AnomalyItem): MessageInitShape<typeof An
     contributions: anomaly.contributions,
     ...(metrics === null ? {} : { metrics: kpiValues(metrics) }),
   }
+}
+
+/** A KPI has none; a plain series has `{}` at least. */
+function attributesOf({ metric, attributes }: AnomalyItem): string {
+  return metric === null || kpiNumber(metric) !== -1 ? '' : canonicalAttributes(attributes)
 }
 
 function kpiValues(metrics: ProcessMetrics): NonNullable<MessageInitShape<typeof AnomalySchema>['metrics']> {

@@ -166,7 +166,7 @@ async function withJudgements(
 }
 
 /** Errors: 404, also for an anomaly of another tenant. */
-async function knownAnomaly(deps: EstateRouteDeps, tenant: string, id: string): Promise<AnomalyItem> {
+export async function knownAnomaly(deps: EstateRouteDeps, tenant: string, id: string): Promise<AnomalyItem> {
   const finding = deps.estate.tenant(tenant).findings.anomaly(id) ?? (await readAnomaly(deps.store, tenant, id))
   if (!finding) throw notFound('anomaly', id)
   return (await withJudgements(deps, tenant, [finding]))[0]!

@@ -30,7 +30,7 @@ export function anomalyAlertRoutes(deps: AnomalyAlertDeps): AnyRoute[] {
       response: alert,
       refusals: [404, 504],
       async handle({ tenant, params, principal }) {
-        const { item } = await knownAnomaly(deps, tenant, params.id)
+        const item = await knownAnomaly(deps, tenant, params.id)
         const known = await alertOf(deps, tenant, item.id)
         if (known !== null) return { body: known }
         const by = signedIn(principal)

@@ -60,7 +60,11 @@ export async function startGatewayKit(env: Record<string, string> = {}): Promise
   await bus.start()
   await metadata.start()
   const access = await createTestAccess(metadata)
-  const config = readGatewayConfig({ env: { DRIFTLINE_HTTP_PORT: '0', ...env }, yaml: {}, file: null })
+  const config = readGatewayConfig({
+    env: { DRIFTLINE_HTTP_PORT: '0', DRIFTLINE_MONITOR_GRPC_PORT: '0', ...env },
+    yaml: {},
+    file: null,
+  })
   const gatewayDeps: GatewayDeps = {
     ...base,
     bus,
