@@ -18,6 +18,10 @@ const externalPackages = {
   },
 }
 
+/** Services that have the analyzer in them bring its thread for training along. */
+const trainsForests = ['analyzer', 'all-in-one']
+const forestWorker = 'services/analyzer/src/detectors/isolation-forest/forest-worker.ts'
+
 async function bundleServices() {
   const services = readdirSync(join(root, 'services')).filter((name) =>
     existsSync(join(root, 'services', name, 'src/main.ts')),
@@ -30,6 +34,7 @@ async function bundleServices() {
         entryPoints: {
           main: join(root, 'services', name, 'src/main.ts'),
           'chdb-child': join(root, 'services/platform/src/analytics/chdb-child.ts'),
+          ...(trainsForests.includes(name) && { 'forest-worker': join(root, forestWorker) }),
         },
         outdir,
         absWorkingDir: root,

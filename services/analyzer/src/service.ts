@@ -6,6 +6,7 @@ import type { SelfMetrics } from '@driftline/platform/metrics'
 import { createAnalyzerMetrics } from './analyzer-metrics.ts'
 import type { CheckpointStore } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
+import { createForestTrainer } from './detectors/isolation-forest/trainer.ts'
 import { createMembership } from './membership.ts'
 import { inputTopics, openPartitionRunner, type PartitionRunner, type PartitionRunnerDeps } from './partition-runner.ts'
 
@@ -33,9 +34,11 @@ interface OwnedPartition {
 
 /** Turns samples, process tables and ticks into KPIs per second of event time. */
 export function createAnalyzer(config: AnalyzerConfig, deps: AnalyzerDeps): Component {
+  const trainer = createForestTrainer()
   const runnerDeps: PartitionRunnerDeps = {
     ...deps,
     group: GROUP,
+    train: trainer.train,
     metrics: createAnalyzerMetrics(deps.metrics),
   }
   const owned = new Map<number, OwnedPartition>()
@@ -96,10 +99,12 @@ export function createAnalyzer(config: AnalyzerConfig, deps: AnalyzerDeps): Comp
     name: 'analyzer',
     async start() {
       await deps.checkpoints.start()
+      await trainer.start()
       await membership.join()
     },
     async stop() {
       await membership.leave()
+      await trainer.stop()
       await deps.checkpoints.stop()
     },
   }

@@ -1,5 +1,7 @@
 import { createBaselines } from '../baseline/baselines.ts'
 import { createExpression } from '../detectors/expression/detector.ts'
+import { createIsolationForest } from '../detectors/isolation-forest/detector.ts'
+import { createMissingData } from '../detectors/missing-data/detector.ts'
 import { createPerformanceDegradation } from '../detectors/performance-degradation/detector.ts'
 import { createProcessDeath } from '../detectors/process-death/detector.ts'
 import { createResourceExhaustion } from '../detectors/resource-exhaustion/detector.ts'
@@ -17,6 +19,7 @@ export const detectors: readonly CreateDetector[] = [
   createResourceExhaustion,
   createProcessDeath,
   createRestartLoop,
+  createIsolationForest,
 ]
 
 /** What the engine is made of. */
