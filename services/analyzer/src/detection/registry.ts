@@ -19,6 +19,7 @@ export const detectors: readonly CreateDetector[] = [
   createResourceExhaustion,
   createProcessDeath,
   createRestartLoop,
+  createMissingData,
   createIsolationForest,
 ]
 
