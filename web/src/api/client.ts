@@ -6,6 +6,16 @@ export interface Problem {
   readonly detail?: string
   /** Our own member: the stable code of the error. */
   readonly code?: string
+  /** Every field that was refused; of an expression also where in it. */
+  readonly errors?: readonly FieldError[]
+}
+
+export interface FieldError {
+  /** Path of the field, such as `expressions.0.expression`. */
+  readonly parameter: string
+  readonly reason: string
+  readonly offset?: number
+  readonly length?: number
 }
 
 /** What failed and why; `status` 0 means that the server was not reached at all. */
@@ -13,6 +23,7 @@ export class ApiError extends Error {
   readonly status: number
   readonly code: string
   readonly detail: string
+  readonly errors: readonly FieldError[]
 
   constructor(problem: Problem) {
     super(problem.title)
@@ -20,6 +31,7 @@ export class ApiError extends Error {
     this.status = problem.status
     this.code = problem.code ?? ''
     this.detail = problem.detail ?? ''
+    this.errors = problem.errors ?? []
   }
 }
 

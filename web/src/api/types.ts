@@ -412,3 +412,32 @@ export interface Retention {
     readonly bytesPerDay: number | null
   }
 }
+
+/** What people set about the detection of a process; what is left out is as the installation has it. */
+export interface DetectionSettings {
+  readonly enabled?: boolean
+  readonly disabledTypes: readonly string[]
+  readonly degradationShare?: number
+  readonly errorSpikeMultiple?: number
+  readonly exhaustionShare?: number
+  readonly sensitivity?: number
+  readonly thresholds: readonly {
+    readonly metric: string
+    readonly above?: number
+    readonly below?: number
+    readonly forSeconds: number
+    readonly severity: Severity
+  }[]
+  readonly expressions: readonly { readonly name: string; readonly expression: string; readonly severity: Severity }[]
+}
+
+export interface Detection {
+  readonly processId: string
+  readonly settings: DetectionSettings
+  /** 0 when nothing was ever set. */
+  readonly version: number
+  readonly effectiveAt: string | null
+  readonly published: boolean
+  readonly updatedAt: string | null
+  readonly updatedBy: string | null
+}

@@ -60,9 +60,14 @@ export function chartOf(name: string | null): KpiId | null {
   return name === null ? null : (kpiNames[name]?.id ?? null)
 }
 
-/** In a sentence: `CPU`, `error rate`; a metric is called by its own name. */
+/** In a sentence: `CPU`, `error rate`; metrics of what runs by what they count: `unix file descriptor count`. */
 export function kpiWord(name: string | null): string {
-  return name === null ? 'the whole process' : (kpiNames[name]?.word ?? unescapeName(name))
+  if (name === null) return 'the whole process'
+  const known = kpiNames[name]?.word
+  if (known) return known
+  return /^(process|system)\./.test(name)
+    ? name.replace(/^(process|system)\.(linux\.)?/, '').replace(/[._]/g, ' ')
+    : unescapeName(name)
 }
 
 const ucum: Readonly<Record<string, ChartUnit>> = {
