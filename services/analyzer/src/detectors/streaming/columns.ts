@@ -36,6 +36,7 @@ const layout = {
   slowMean: [Float64Array, 1],
   centre: [Float64Array, 1],
   spread: [Float64Array, 1],
+  reach: [Float64Array, 1],
   variance: [Float64Array, 1],
   dampedLong: [Float64Array, 1],
   dampedCentre: [Float64Array, 1],

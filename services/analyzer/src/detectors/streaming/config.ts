@@ -18,6 +18,8 @@ export interface StreamingConfig {
   readonly longRows: number
   readonly centreRows: number
   readonly slowRows: number
+  /** A row moves what is learned by no more than this many spreads: one absurd value must not blind for long. */
+  readonly reachSpreads: number
   /** Span over which a forecaster's errors tell how far it is trusted. */
   readonly trustRows: number
   /** Rows after which the mean of a half hour, or of an hour of the week, gives old rows up for new ones. */
@@ -52,6 +54,7 @@ export const defaultStreamingConfig: StreamingConfig = {
   longRows: 20,
   slowRows: 100,
   centreRows: 300,
+  reachSpreads: 1000,
   trustRows: 1000,
   seasonRowsMax: 150,
   blockRowsMin: 20,

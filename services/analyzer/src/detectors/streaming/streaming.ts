@@ -82,13 +82,16 @@ export function createStreaming(
     state.lastTimeMs[slot] = timeMs
     state.rows[slot]! += 1
     const difference = Math.min(DIFFERENCE_MAX, Math.max(-DIFFERENCE_MAX, value - state.origin[slot]!))
+    const taken = withinReach(state, config, slot, difference)
     predict(state, slot, timeMs, forecast)
-    look(state, config, slot, difference, forecast, views)
+    look(state, config, slot, taken, views, forecast)
+    lookAtRow(difference, forecast, views)
     measureSurprise(state, config, slot, views, surprises)
     judge(state, config, slot, surprises, found)
     tellExpected(state, slot, forecast, found)
-    learnForecast(state, config, slot, difference, forecast)
-    learnMeans(state, config, slot, difference)
+    lookAtRow(taken, forecast, views)
+    learnForecast(state, config, slot, taken, forecast)
+    learnMeans(state, config, slot, taken)
     learnTails(state, config, slot, views, top)
   }
 
@@ -113,14 +116,33 @@ export function createStreaming(
   return found
 }
 
-/** Fills `views` with what each sees in the row, and moves the running means that are part of the looking. */
+/**
+ * The value as far as it is believed: a row moves what is learned by no more than many spreads. Where all rows were
+ * the same so far, the first that differs is not believed, the next that is as far away is.
+ */
+function withinReach(state: StreamingColumns, config: StreamingConfig, slot: number, value: number): number {
+  const centre = state.centre[slot]!
+  const spread = state.spread[slot]!
+  const distance = value - centre
+  const reach = spread > 0 ? config.reachSpreads * spread : state.reach[slot]!
+  if (distance !== 0) state.reach[slot] = Math.abs(distance)
+  return Math.abs(distance) <= reach ? value : centre + Math.sign(distance) * reach
+}
+
+/** The views of the row itself, which keep nothing: they see the value as it came. */
+function lookAtRow(value: number, forecast: Forecast, views: Float64Array): void {
+  views[streamingView.miss] = Math.abs(value - forecast.expected)
+  views[streamingView.timeOfDay] = forecast.usualKnown ? Math.abs(value - forecast.usual) : 0
+}
+
+/** Moves the means of late, and fills the views of them. */
 function look(
   state: StreamingColumns,
   config: StreamingConfig,
   slot: number,
   value: number,
-  forecast: Forecast,
   views: Float64Array,
+  forecast: Forecast,
 ): void {
   const rows = state.rows[slot]!
   const centre = state.centre[slot]!
@@ -132,7 +154,6 @@ function look(
   const keep = 1 - 1 / config.longRows
   state.variance[slot] = keep * (state.variance[slot]! + (before * before) / config.longRows)
   const shift = state.longMean[slot]! - centre
-  views[streamingView.miss] = Math.abs(miss)
   views[streamingView.above] = state.missMean[slot]!
   views[streamingView.below] = -state.missMean[slot]!
   views[streamingView.unrest] = state.missSize[slot]!
@@ -141,7 +162,6 @@ function look(
   views[streamingView.fall] = -shift
   views[streamingView.dampedShift] = dampedShift(state, config, slot, value)
   views[streamingView.scatter] = Math.sqrt(state.variance[slot]!)
-  views[streamingView.timeOfDay] = forecast.usualKnown ? Math.abs(value - forecast.usual) : 0
 }
 
 /** The shift of means of the area sine of the deviation: linear near the centre, logarithmic far from it. */
