@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { createAlerter } from '@driftline/alerter/service'
 import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
+import { createHistoryReader } from '@driftline/analyzer/history/history-reader'
 import { createAnalyzer } from '@driftline/analyzer/service'
 import { createGateway } from '@driftline/gateway/service'
 import { createIntake } from '@driftline/intake/service'
@@ -70,7 +71,11 @@ export function createAllInOne(
       accounts,
       createWriter(config.writer, { ...shared, positions: createPositionStore(metadata) }),
       createAlerter(config.alerter, shared),
-      createAnalyzer(config.analyzer, { ...shared, checkpoints: createFileCheckpoints({ dataDir }) }),
+      createAnalyzer(config.analyzer, {
+        ...shared,
+        checkpoints: createFileCheckpoints({ dataDir }),
+        history: createHistoryReader(shared),
+      }),
       gateway,
       intake,
       agentDoor,

@@ -23,6 +23,11 @@ export function createAnalyzerMetrics(metrics: SelfMetrics) {
     'Series that had no sample for an hour, forgotten to make room',
   )
   const buckets = metrics.counter('driftline_analyzer_buckets_total', 'Buckets closed with data')
+  const warmUps = metrics.counter(
+    'driftline_analyzer_warm_ups_total',
+    'Hosts seen for the first time, by what was learnt from the store',
+    ['outcome'],
+  )
   const detection = createDetectionMetrics(metrics, (bound, count) => dropped.inc({ bound }, count))
   return {
     stepSeconds: metrics.histogram(
@@ -31,6 +36,7 @@ export function createAnalyzerMetrics(metrics: SelfMetrics) {
       STEP_SECONDS,
     ),
     setCounts: detection.setCounts,
+    countWarmUp: (outcome: string) => warmUps.inc({ outcome }),
     failedTrainings: metrics.counter('driftline_analyzer_failed_trainings_total', 'Models that could not be trained'),
     records: metrics.counter('driftline_analyzer_records_total', 'Records read, by what became of them', ['verdict']),
     deadLetters: metrics.counter('driftline_dead_letters_total', 'Inputs that were refused', ['service', 'reason']),

@@ -101,6 +101,8 @@ export interface AnalyzerConfig {
   readonly step: StepConfig
   /** What the installation's settings say for all processes; without it, what the base of the step says holds. */
   readonly installation?: DetectionChange
+  /** Whether there is a store that other services share, to read the past from. */
+  readonly hasSharedStore?: boolean
 }
 
 export const defaultDetectionConfig: DetectionConfig = {
@@ -130,7 +132,7 @@ export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
   const settings = readSettings(source, analyzerSettings)
   const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax, tracksMax } = settings
   const { baselineWindowMs, trainingWindowMs } = settings
-  const { rawRetention } = readSettings(source, { rawRetention: analyticsSettings.rawRetention })
+  const { rawRetention, clickhouseUrl } = readSettings(source, analyticsSettings)
   const detection = { ...defaultDetectionConfig, baselineWindowMs, trainingWindowMs, tracksMax }
   return Object.freeze({
     dataDir,
@@ -138,6 +140,7 @@ export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
     checkpointMs,
     step: { ...defaultStepConfig, silenceMs, hostsMax, groupsMax, detection },
     installation: installationOf(settings),
+    hasSharedStore: clickhouseUrl !== '',
   })
 }
 

@@ -25,12 +25,17 @@ export function decodeRecord(record: BusRecord): Verdict<AnalyzerEvent> {
   const isSettings = record.topic === topics.settings.name
   if (!isSettings && !record.key.startsWith(`${tenant}/`)) return deadLetter('key_malformed', record.key)
   if (record.topic === topics.snapshots.name && !process.startsWith('host:')) return skip('not_on_a_host')
-  const origin = { hostKey: record.key, tenant, process, storedAtMs: record.storedAtMs }
+  const origin = originOf(record.key, tenant, record.storedAtMs)
   try {
     return decodeValue(record, origin)
   } catch (error) {
     return deadLetter('value_malformed', (error as Error).message)
   }
+}
+
+/** Who a record is about, by its key. */
+export function originOf(hostKey: string, tenant: string, storedAtMs: number): Origin {
+  return { hostKey, tenant, process: hostKey.slice(tenant.length + 1), storedAtMs }
 }
 
 function decodeValue({ topic, value }: BusRecord, origin: Origin): Verdict<AnalyzerEvent> {

@@ -7,13 +7,14 @@ import type { AnalyzerMetrics } from './analyzer-metrics.ts'
 import { decodeMoment, encodeMoment, type PartitionMoment } from './checkpoint-codec.ts'
 import type { CheckpointStore, Holding } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
-import { decodeRecord } from './decode.ts'
+import { decodeRecord, originOf } from './decode.ts'
 import type { TrainingJob } from './detectors/isolation-forest/training.ts'
+import type { WarmUp } from './history/warm-up.ts'
 import { createInputMerge } from './input-merge.ts'
 import { kpiRecord } from './kpi-record.ts'
 import { createPartitionState } from './model/state.ts'
 import { installationRecord, modelRecord } from './settings-records.ts'
-import { openPartition, type Partition, stateOf, step } from './step.ts'
+import { type Origin, openPartition, type Partition, stateOf, step } from './step.ts'
 
 /** In the order in which records that were stored at the same moment are applied. */
 export const inputTopics = [
@@ -36,6 +37,8 @@ export interface PartitionRunnerDeps {
   readonly clock: Clock
   /** Trains models in the background; without it no job is done. */
   readonly train?: (job: TrainingJob) => Promise<ForestModel>
+  /** What is stored of hosts that are seen for the first time; without it they begin without a past. */
+  readonly warmUp?: WarmUp
 }
 
 /** One partition of all input topics: applies records, publishes KPIs, keeps checkpoints. */
@@ -168,12 +171,24 @@ async function handle(runner: Runner, batch: RecordBatch): Promise<number> {
     runner.deps.metrics.gaps.inc()
     runner.deps.logger.warn({ topic: batch.topic, expected, first }, 'input was gone before it was read')
   }
+  await warmUp(runner, batch)
   runner.merge.add(batch)
   drain(runner)
   runner.merge.keepWaiting()
   await flush(runner)
   if (runner.deps.clock.nowMs() >= runner.checkpointDueMs) await checkpoint(runner)
   return safeOffset(runner, batch.topic)
+}
+
+/** Hosts that nothing is known of learn from what is stored, before their first live record is applied. */
+async function warmUp({ deps, partition }: Runner, { topic, records }: RecordBatch): Promise<void> {
+  if (deps.warmUp === undefined || (topic !== topics.samples.name && topic !== topics.snapshots.name)) return
+  const unknown = new Map<string, Origin>()
+  for (const { key, headers, storedAtMs } of records) {
+    if (unknown.has(key) || partition.state.hosts.has(key)) continue
+    unknown.set(key, originOf(key, headers.tenant, storedAtMs))
+  }
+  if (unknown.size > 0) await deps.warmUp.learn(partition, [...unknown.values()])
 }
 
 /** Everything below it is in the last stored checkpoint. */

@@ -7,6 +7,8 @@ import { createAnalyzerMetrics } from './analyzer-metrics.ts'
 import type { CheckpointStore } from './checkpoints.ts'
 import type { AnalyzerConfig } from './config.ts'
 import { createForestTrainer } from './detectors/isolation-forest/trainer.ts'
+import type { HistoryReader } from './history/history-reader.ts'
+import { createWarmUp } from './history/warm-up.ts'
 import { createMembership } from './membership.ts'
 import { inputTopics, openPartitionRunner, type PartitionRunner, type PartitionRunnerDeps } from './partition-runner.ts'
 
@@ -17,6 +19,8 @@ export interface AnalyzerDeps {
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock
+  /** What is stored of the past; without it every host begins without one. */
+  readonly history?: HistoryReader
 }
 
 const GROUP = 'analyzer'
@@ -35,11 +39,16 @@ interface OwnedPartition {
 /** Turns samples, process tables and ticks into KPIs per second of event time. */
 export function createAnalyzer(config: AnalyzerConfig, deps: AnalyzerDeps): Component {
   const trainer = createForestTrainer()
+  const metrics = createAnalyzerMetrics(deps.metrics)
+  const { history, ...rest } = deps
   const runnerDeps: PartitionRunnerDeps = {
-    ...deps,
+    ...rest,
     group: GROUP,
     train: trainer.train,
-    metrics: createAnalyzerMetrics(deps.metrics),
+    metrics,
+    ...(history && {
+      warmUp: createWarmUp(config.step, { history, logger: deps.logger, counted: metrics.countWarmUp }),
+    }),
   }
   const owned = new Map<number, OwnedPartition>()
 

@@ -132,7 +132,8 @@ function tellTime({ state }: Partition, storedAtMs: number): void {
   state.series.nowS = Math.max(state.series.nowS, Math.floor(storedAtMs / 1000))
 }
 
-function hostOf(config: StepConfig, partition: Partition, origin: Origin): HostState | null {
+/** The state of a host, made if there is room; else null. */
+export function hostOf(config: StepConfig, partition: Partition, origin: Origin): HostState | null {
   const { state, engine } = partition
   const known = state.hosts.get(origin.hostKey)
   if (known !== undefined) return known
