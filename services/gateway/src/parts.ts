@@ -1,19 +1,16 @@
 import type { Access } from '@driftline/platform/access/access'
 import { createEngineChecks } from '@driftline/platform/engine-checks'
+import type { GrpcServer } from '@driftline/platform/grpc/grpc-server'
 import type { Component } from '@driftline/platform/lifecycle'
 import type { HealthCheck } from '@driftline/platform/ops-server'
 import { topics } from '@driftline/proto'
 import type { Express } from 'express'
-import { createActorNames } from './access/actor-names.ts'
-import { type AlertStore, createAlertStore } from './access/alerts.ts'
-import { type ChannelStore, createChannelStore } from './access/channels.ts'
-import { createDetectionStore } from './access/detection-settings.ts'
-import { createProcessSettingsStore } from './access/process-settings.ts'
-import { createVerdictStore, type VerdictCount, type VerdictStore } from './access/verdicts.ts'
+import { createStores, type Stores } from './access/stores.ts'
+import type { VerdictCount } from './access/verdicts.ts'
 import type { GatewayConfig } from './config.ts'
 import { createSettingsPublisher, type SettingsPublisher } from './detection/settings-publisher.ts'
 import { createEstate, type Estate } from './estate/estate.ts'
-import { createFeed } from './estate/feed.ts'
+import { createFeed, type FeedListener } from './estate/feed.ts'
 import { createHistory, type History } from './estate/history.ts'
 import { createRebuilder, type Rebuilder } from './estate/rebuilder.ts'
 import { createApiRouter } from './http/api-router.ts'
@@ -27,12 +24,15 @@ import type { AnyRoute } from './http/route.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
 import { createLiveServer, type LiveServer } from './live/server.ts'
+import { createDesk } from './monitor/ask.ts'
+import { createMonitorServer } from './monitor/service.ts'
 import type { CacheLine } from './queries/cache.ts'
 import { createCaches, type GatewayCaches } from './queries/caches.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { analyticsRoutes } from './routes/analytics.ts'
 import { anomalyRoutes } from './routes/anomalies.ts'
+import { type AnomalyAlertDeps, anomalyAlertRoutes } from './routes/anomaly-alert.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditLogRoutes } from './routes/audit-log.ts'
 import { channelRoutes } from './routes/channels.ts'
@@ -58,9 +58,10 @@ export interface GatewayParts {
   readonly history: History
   readonly feed: Component
   readonly rebuilder: Rebuilder
-  readonly alerts: AlertStore
-  readonly verdicts: VerdictStore
+  readonly stores: Stores
   readonly settingsPublisher: SettingsPublisher
+  /** The six operations over gRPC. */
+  readonly monitor: GrpcServer
   /** Every route of the API, with its schemas. */
   readonly routes: readonly AnyRoute[]
   /** Reads again what people set about processes. */
@@ -71,26 +72,16 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const { access, clock, logger, metrics } = deps
   const estate = createEstate(config.estate)
   const history = createHistory({ store: deps.analytics, estate })
-  const names = createActorNames(deps)
-  const alerts = createAlertStore({ ...deps, names })
-  const verdicts = createVerdictStore(deps)
-  const detection = createDetectionStore(deps)
-  const settingsPublisher = createSettingsPublisher({ bus: deps.bus, detection, logger })
+  const stores = createStores(deps)
+  const settingsPublisher = createSettingsPublisher({ bus: deps.bus, detection: stores.detection, logger })
   const latency = createLatencyWindow()
   const hub = createLiveHub({ estate, clock, metrics, latency })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
   const feed = createFeed({
     bus: deps.bus,
     estate,
-    names,
-    listener: {
-      onHostFrame: hub.publishHostFrame,
-      onKpis: hub.publishKpis,
-      onBaselines: hub.publishBaselines,
-      onAnomaly: hub.publishAnomaly,
-      onAlert: hub.publishAlert,
-      onGap: rebuilder.ask,
-    },
+    names: stores.names,
+    listener: listenerOf(hub, rebuilder),
     clock,
     logger,
     metrics,
@@ -109,7 +100,6 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     logger,
     metrics,
   })
-  const processSettings = createProcessSettingsStore(deps)
   const checks = createEngineChecks({
     bus: { bus: deps.bus, topic: topics.ticks.name },
     analytics: deps.analytics,
@@ -122,12 +112,8 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     store: deps.analytics,
     clock,
     retention: config.retention,
-    processSettings,
-    alerts,
-    verdicts,
-    detection,
-    names,
-    channels: createChannelStore(deps),
+    ...stores,
+    metadata: deps.metadata,
     publishSettings: settingsPublisher.publish,
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
@@ -140,7 +126,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     warnings: async () => warningsOf(checks),
   }
   const verdictCounts = (tenant: string): Promise<VerdictCount[]> =>
-    caches.verdictCache.get(tenant, () => verdicts.counts(tenant))
+    caches.verdictCache.get(tenant, () => stores.verdicts.counts(tenant))
   const routes = allRoutes(routeDeps, access, config.agents.file)
   return {
     app: assembleApp(config, deps, { estate, routes, checks, limiter, authenticator, trust, verdictCounts }),
@@ -150,19 +136,35 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     history,
     feed,
     rebuilder,
-    alerts,
-    verdicts,
+    stores,
     settingsPublisher,
+    monitor: createMonitorServer(
+      { bind: config.bind, port: config.monitorPort, tls: config.tls },
+      { desk: createDesk(routes, { authenticator }), logger },
+    ),
     routes,
-    async refreshSettings() {
-      const byTenant = await processSettings.all()
-      const tenants = new Set([...byTenant.keys(), ...[...estate.tenants()].map(({ tenant }) => tenant)])
-      for (const tenant of tenants) estate.tenant(tenant).applySettings(byTenant.get(tenant) ?? new Map())
-    },
+    refreshSettings: () => refreshSettings(estate, stores),
   }
 }
 
-type AllRouteDeps = OperationsRouteDeps & { readonly channels: ChannelStore }
+async function refreshSettings(estate: Estate, { processSettings }: Stores): Promise<void> {
+  const byTenant = await processSettings.all()
+  const tenants = new Set([...byTenant.keys(), ...[...estate.tenants()].map(({ tenant }) => tenant)])
+  for (const tenant of tenants) estate.tenant(tenant).applySettings(byTenant.get(tenant) ?? new Map())
+}
+
+function listenerOf(hub: LiveHub, rebuilder: Rebuilder): FeedListener {
+  return {
+    onHostFrame: hub.publishHostFrame,
+    onKpis: hub.publishKpis,
+    onBaselines: hub.publishBaselines,
+    onAnomaly: hub.publishAnomaly,
+    onAlert: hub.publishAlert,
+    onGap: rebuilder.ask,
+  }
+}
+
+type AllRouteDeps = OperationsRouteDeps & AnomalyAlertDeps & Pick<Stores, 'channels'>
 
 function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
@@ -176,6 +178,7 @@ function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRo
     ...analyticsRoutes(deps),
     ...queryRoutes(deps),
     ...anomalyRoutes(deps),
+    ...anomalyAlertRoutes(deps),
     ...alertRoutes(deps),
     ...driftRoutes(deps),
     ...detectionRoutes(deps),

@@ -82,6 +82,16 @@ export function tellDrift(
   setPoint(drift, minute, deviation, note)
 }
 
+/** Takes over closed minutes out of the store, in any order. */
+export function tellLine(
+  drift: DriftState,
+  line: { readonly minutes: readonly number[]; readonly deviations: readonly number[] },
+  note: NotePoint,
+): void {
+  const order = line.minutes.map((_, index) => index).sort((a, b) => line.minutes[a]! - line.minutes[b]!)
+  for (const index of order) tellDrift(drift, line.minutes[index]!, line.deviations[index]!, null, note)
+}
+
 function setPoint(drift: DriftState, minute: number, deviation: number, note: NotePoint): void {
   const before = pointAt(drift, minute)
   // Minutes that nobody spoke of hold values of an hour ago.

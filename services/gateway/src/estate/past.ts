@@ -1,7 +1,7 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Clock } from '@driftline/platform/clock'
 import { readAnomaliesAt } from '../queries/anomalies.ts'
-import { readDriftLines } from '../queries/drift.ts'
+import { readDriftLines, type StoredLine } from '../queries/drift.ts'
 import { type EarlierProcess, type MomentKpis, readEarlier, readKpisAt, readTrails } from '../queries/past.ts'
 import type { AnomalyItem } from '../schemas/anomalies.ts'
 import type { ProcessItem } from '../schemas/processes.ts'
@@ -15,7 +15,7 @@ import {
   driftScore,
   MINUTE_MS,
   minuteOf,
-  tellDrift,
+  tellLine,
 } from './drift-state.ts'
 import type { Estate } from './estate.ts'
 import { worstOf } from './findings.ts'
@@ -65,7 +65,7 @@ export async function processesAt(deps: PastDeps, tenant: string, atMs: number):
   for (const kpis of moment) known.set(kpis.process, { ...known.get(kpis.process), kpis })
   const hostHeard = heardOfHosts(known)
   const points = new Map(trails.map((each) => [each.process, each.points]))
-  const drifts = new Map(lines.map((each) => [each.process, driftOf(each.points)]))
+  const drifts = new Map(lines.map((each) => [each.process, driftOf(each)]))
   const open = byProcess(anomalies.map(({ item }) => item))
   const found: PastProcess[] = []
   for (const [id, heard] of known) {
@@ -84,11 +84,9 @@ export async function processesAt(deps: PastDeps, tenant: string, atMs: number):
   return found.sort((a, b) => (a.state.id < b.state.id ? -1 : 1))
 }
 
-function driftOf(points: readonly (readonly [number, number])[]): DriftState {
+function driftOf(line: StoredLine): DriftState {
   const drift = createDriftState()
-  for (const [minute, deviation] of [...points].sort((a, b) => a[0] - b[0])) {
-    tellDrift(drift, minute, deviation, null, () => {})
-  }
+  tellLine(drift, line, () => {})
   return drift
 }
 

@@ -8,7 +8,7 @@ import { readOpenAnomalies } from '../queries/anomalies.ts'
 import { readDriftLines, readDriftSums, readNormals } from '../queries/drift.ts'
 import { readTrails } from '../queries/past.ts'
 import { readHosts, readLastKpis, readRecentProcesses, readSeriesDefinitions } from '../queries/warm.ts'
-import { DRIFT_POINTS, MINUTE_MS, minuteOf, tellDrift, tellNormal } from './drift-state.ts'
+import { DRIFT_POINTS, MINUTE_MS, minuteOf, tellLine, tellNormal } from './drift-state.ts'
 import type { Estate } from './estate.ts'
 import type { History } from './history.ts'
 import { takeKpis } from './process-state.ts'
@@ -80,8 +80,7 @@ async function warmDrift({ store, estate, limits, clock }: WarmUpDeps): Promise<
     const tenant = estate.tenant(stored.tenant)
     const drift = tenant.ensureProcess(stored.process, clock.nowMs())?.drift
     if (!drift) continue
-    const sorted = [...stored.points].sort((a, b) => a[0] - b[0])
-    for (const [minute, deviation] of sorted) tellDrift(drift, minute, deviation, null, tenant.strip.note)
+    tellLine(drift, stored, tenant.strip.note)
   }
   for (const stored of await readNormals(store, { ...range, fromMs: toMs - NORMALS_MS })) {
     const drift = estate.tenant(stored.tenant).processes.get(stored.process)?.drift

@@ -3,8 +3,10 @@ import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-sto
 export interface StoredLine {
   readonly tenant: string
   readonly process: string
-  /** `[minute since 1970, deviation]`, in no order. */
-  readonly points: readonly (readonly [number, number])[]
+  /** Minutes since 1970 in no order; a minute may come several times, and its largest deviation counts. */
+  readonly minutes: readonly number[]
+  /** The deviation of each of `minutes`. */
+  readonly deviations: readonly number[]
 }
 
 /** Of each process and minute the deviation of largest size, signed. */
@@ -28,12 +30,12 @@ export interface LineRange {
 /** Drift lines over a range of whole minutes, of one tenant or of all. */
 export function readDriftLines(store: AnalyticsStore, range: LineRange): Promise<StoredLine[]> {
   return store.query<StoredLine>(
-    `SELECT tenant, process, groupArray((at, deviation)) AS points FROM (
-       ${POINTS}
-       WHERE ({tenant: String} = '' OR drift.tenant = {tenant: String}) AND ${RANGE}
-         ${range.processes === undefined ? '' : 'AND process IN {processes: Array(String)}'}
-       GROUP BY drift.tenant, minute, process)
-     GROUP BY tenant, process ORDER BY process LIMIT {limit: UInt32} ${IN_ORDER}`,
+    `SELECT drift.tenant AS tenant, process, groupArray(toUInt32(intDiv(toUnixTimestamp(minute), 60))) AS minutes,
+       groupArray(round(if(up >= -down, up, down), 3)) AS deviations
+     FROM drift
+     WHERE ({tenant: String} = '' OR drift.tenant = {tenant: String}) AND ${RANGE}
+       ${range.processes === undefined ? '' : 'AND process IN {processes: Array(String)}'}
+     GROUP BY tenant, process ORDER BY process LIMIT {limit: UInt32}`,
     {
       tenant: range.tenant ?? '',
       from: range.fromMs,

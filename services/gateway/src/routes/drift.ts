@@ -3,7 +3,7 @@ import { MINUTE_MS, tidyDeviation } from '../estate/drift-state.ts'
 import { tidyNumber } from '../estate/kpi-columns.ts'
 import { badParameter } from '../http/problems.ts'
 import { type AnyRoute, route } from '../http/route.ts'
-import { readBaseline, readDriftLines } from '../queries/drift.ts'
+import { readBaseline, readDriftLines, type StoredLine } from '../queries/drift.ts'
 import { baselineAnswer, baselineQuery, driftAnswer, driftQuery } from '../schemas/anomalies.ts'
 import { processIdParam } from '../schemas/common.ts'
 import { type EstateRouteDeps, knownProcess } from './deps.ts'
@@ -94,7 +94,7 @@ function drift(deps: EstateRouteDeps): AnyRoute {
           from: iso(range.fromMs),
           to: iso(range.toMs),
           step: range.stepMs / 1000,
-          processes: lines.map(({ process, points }) => ({ processId: process, deviations: lineOf(points, range) })),
+          processes: lines.map((line) => ({ processId: line.process, deviations: lineOf(line, range) })),
         },
       }
     },
@@ -103,13 +103,14 @@ function drift(deps: EstateRouteDeps): AnyRoute {
 
 /** The point of largest size of each step; null where nothing is known. */
 function lineOf(
-  points: readonly (readonly [number, number])[],
+  line: StoredLine,
   { fromMs, toMs, stepMs }: { fromMs: number; toMs: number; stepMs: number },
 ): (number | null)[] {
-  const line: number[] = Array(Math.round((toMs - fromMs) / stepMs)).fill(Number.NaN)
-  for (const [minute, deviation] of points) {
+  const steps = new Float64Array(Math.round((toMs - fromMs) / stepMs)).fill(Number.NaN)
+  for (const [index, minute] of line.minutes.entries()) {
     const at = Math.floor((minute * MINUTE_MS - fromMs) / stepMs)
-    if (!(Math.abs(deviation) <= Math.abs(line[at] ?? Number.NaN))) line[at] = deviation
+    const deviation = line.deviations[index]!
+    if (!(Math.abs(deviation) <= Math.abs(steps[at]!))) steps[at] = deviation
   }
-  return line.map(tidyDeviation)
+  return Array.from(steps, tidyDeviation)
 }

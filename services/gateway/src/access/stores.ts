@@ -1,0 +1,30 @@
+import type { Clock } from '@driftline/platform/clock'
+import type { Metadata } from '@driftline/platform/metadata/metadata'
+import { type ActorNames, createActorNames } from './actor-names.ts'
+import { type AlertStore, createAlertStore } from './alerts.ts'
+import { type ChannelStore, createChannelStore } from './channels.ts'
+import { createDetectionStore, type DetectionStore } from './detection-settings.ts'
+import { createProcessSettingsStore, type ProcessSettingsStore } from './process-settings.ts'
+import { createVerdictStore, type VerdictStore } from './verdicts.ts'
+
+/** What people decide and set, as it is kept in the metadata store. */
+export interface Stores {
+  readonly names: ActorNames
+  readonly alerts: AlertStore
+  readonly verdicts: VerdictStore
+  readonly detection: DetectionStore
+  readonly processSettings: ProcessSettingsStore
+  readonly channels: ChannelStore
+}
+
+export function createStores(deps: { metadata: Metadata; clock: Clock }): Stores {
+  const names = createActorNames(deps)
+  return {
+    names,
+    alerts: createAlertStore({ ...deps, names }),
+    verdicts: createVerdictStore(deps),
+    detection: createDetectionStore(deps),
+    processSettings: createProcessSettingsStore(deps),
+    channels: createChannelStore(deps),
+  }
+}
