@@ -85,6 +85,20 @@ export interface Finding {
   readonly contributions?: readonly { readonly metric: string; readonly share: number }[]
 }
 
+/** An excursion of any type that opens, or closes. Event time. */
+export interface ExcursionEvent {
+  readonly type: string
+  readonly process: number
+  /** -1 when it is about the process as a whole. */
+  readonly track: number
+  readonly rule: string
+  readonly severity: Finding['severity']
+  readonly opened: boolean
+  /** Start of the excursion, and the time of this event. */
+  readonly startMs: number
+  readonly timeMs: number
+}
+
 /** What detectors may ask, and where they report. */
 export interface DetectionContext {
   readonly tracks: Tracks
@@ -117,6 +131,10 @@ export interface Detector {
   onModel?(process: number, model: ForestModel, context: DetectionContext): void
   /** What it wants worked out in the background since it was asked last; the answers come as models. */
   takeJobs?(): readonly TrainingJob[]
+  /** An excursion of any detector has opened or closed. Nothing can be reported then. */
+  onExcursion?(event: ExcursionEvent, context: DetectionContext): void
+  /** Whether an excursion that is about to open has to wait; it is asked in each bucket in which that is reported. */
+  holdsBack?(event: ExcursionEvent): boolean
   /** The numbers are about to be given to others. */
   forgetTrack?(track: number): void
   forgetProcess?(process: number): void

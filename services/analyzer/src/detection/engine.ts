@@ -1,6 +1,6 @@
-import { kpis, type SettingsChange } from '@driftline/proto'
+import { AnomalyPhase, kpis, type SettingsChange } from '@driftline/proto'
 import { anomalyRecord } from './anomaly-record.ts'
-import type { DetectionConfig, DetectionContext, DetectorState } from './detector.ts'
+import type { DetectionConfig, DetectionContext, DetectorState, ExcursionEvent } from './detector.ts'
 import type { EffectiveSettings } from './effective-settings.ts'
 import {
   type Columns,
@@ -14,6 +14,7 @@ import {
   type Seat,
   unitOf,
 } from './engine-core.ts'
+import type { Excursion } from './excursion.ts'
 import { type ExcursionDeps, endExcursions, endExcursionsOfTrack } from './excursions.ts'
 import {
   ask,
@@ -193,6 +194,7 @@ function excursionDepsOf(core: Core): ExcursionDeps {
     },
     isGone: ({ process }) => (table.state.flags[process]! & processFlag.gone) !== 0,
     isWanted: ({ type, process }) => isWanted(core, type, process),
+    isHeldBack: (excursion, nowMs) => isHeldBack(core, eventOf(excursion, true, nowMs)),
     metric: (track) => table.tracks.metric(track),
     write(unit, excursion, phase, timeMs, ending) {
       const event = { phase, timeMs, ending }
@@ -200,11 +202,31 @@ function excursionDepsOf(core: Core): ExcursionDeps {
       const { record, anomaly } = anomalyRecord({ table, baselines: core.baselines, describe }, unit, excursion, event)
       core.output.records.push(record)
       core.output.anomalies.push({ type: anomaly.type, severity: anomaly.severity, phase: anomaly.phase })
+      if (phase !== AnomalyPhase.CHANGED) tellExcursion(core, eventOf(excursion, phase === AnomalyPhase.OPENED, timeMs))
     },
     dropped() {
       core.output.dropped.excursions += 1
     },
   }
+}
+
+function eventOf(excursion: Excursion, opened: boolean, timeMs: number): ExcursionEvent {
+  const { type, process, track, rule, severity, startMs } = excursion
+  return { type, process, track, rule, severity, startMs, opened, timeMs }
+}
+
+function isHeldBack(core: Core, event: ExcursionEvent): boolean {
+  let held = false
+  for (const seat of [...core.seats]) {
+    ask(core, seat, (detector) => {
+      held = detector.holdsBack?.(event) === true || held
+    })
+  }
+  return held
+}
+
+function tellExcursion(core: Core, event: ExcursionEvent): void {
+  for (const seat of [...core.seats]) ask(core, seat, (detector) => detector.onExcursion?.(event, core.context))
 }
 
 function restore(core: Core, stored: DetectionState): void {

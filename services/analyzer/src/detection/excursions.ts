@@ -26,6 +26,8 @@ export interface ExcursionDeps {
   isGone(excursion: Excursion): boolean
   /** Whether somebody still wants to know. */
   isWanted(excursion: Excursion): boolean
+  /** Whether it has to wait although it is time to open. */
+  isHeldBack(excursion: Excursion, nowMs: number): boolean
   metric(track: number): string
   /** A record is due; when it is the first, the excursion is given its id here. */
   write(unit: UnitState, excursion: Excursion, phase: AnomalyPhase, timeMs: number, ending: Ending | null): void
@@ -163,6 +165,7 @@ function proceed(deps: ExcursionDeps, unit: UnitState, key: string, excursion: E
   const { state, worse } = placeAmong(deps, unit, excursion)
   if (state === 'explained') unit.excursions.delete(key)
   if (state !== 'first' || excursion.lastMs - excursion.startMs < excursion.openAfterMs) return
+  if (deps.isHeldBack(excursion, nowMs)) return
   for (const [otherKey, other] of worse) end(deps, unit, otherKey, other, nowMs, 'explained')
   write(deps, unit, excursion, AnomalyPhase.OPENED, nowMs, null)
 }

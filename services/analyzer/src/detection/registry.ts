@@ -1,5 +1,6 @@
 import { createBaselines } from '../baseline/baselines.ts'
 import { createExpression } from '../detectors/expression/detector.ts'
+import { createFlapping } from '../detectors/flapping/detector.ts'
 import { createIsolationForest } from '../detectors/isolation-forest/detector.ts'
 import { createMissingData } from '../detectors/missing-data/detector.ts'
 import { createPerformanceDegradation } from '../detectors/performance-degradation/detector.ts'
@@ -20,6 +21,7 @@ export const detectors: readonly CreateDetector[] = [
   createProcessDeath,
   createRestartLoop,
   createMissingData,
+  createFlapping,
   createIsolationForest,
 ]
 
