@@ -48,6 +48,7 @@ describe('the band of what was normal', () => {
   test('is the centre and two spreads, never below zero, in the unit of the chart', () => {
     const band = bandOfBaseline(answer([point(0, 4), point(1, 1), point(2, null)]), 0.5)
     expect(band).toMatchObject({ centre: [2, 0.5], low: [1, 0], high: [3, 1.5], stepMs: minute })
+    expect(bandOfBaseline(answer([point(0, 4)]), 0.25, 1).high).toEqual([1])
     expect(bandOfBaseline(answer([point(0, 4)]), Number.NaN).times).toEqual([])
   })
   test('goes on to now with what is usual now, unless it ended long ago', () => {

@@ -30,8 +30,11 @@ export interface ChartSpan {
 /** The normal range is the centre and two spreads to each side. */
 export const normalSpreads = 2
 
-/** Centre ± 2 spreads; `factor` turns the unit of the baseline into that of the chart. Minutes without one leave a hole. */
-export function bandOfBaseline(answer: BaselineAnswer, factor = 1): NormalBand {
+/**
+ * Centre ± 2 spreads; `factor` turns the unit of the baseline into that of the chart, where nothing is more than `most`.
+ * Minutes without one leave a hole.
+ */
+export function bandOfBaseline(answer: BaselineAnswer, factor = 1, most = Number.POSITIVE_INFINITY): NormalBand {
   const band = { times: [] as number[], low: [] as number[], centre: [] as number[], high: [] as number[] }
   for (const { time, centre, spread } of answer.points) {
     if (centre === null || spread === null || !Number.isFinite(factor)) continue
@@ -39,7 +42,7 @@ export function bandOfBaseline(answer: BaselineAnswer, factor = 1): NormalBand {
     band.centre.push(centre * factor)
     // Nothing that is drawn from zero can be less than nothing.
     band.low.push(Math.max(Math.min(0, centre), centre - normalSpreads * spread) * factor)
-    band.high.push((centre + normalSpreads * spread) * factor)
+    band.high.push(Math.min(most, (centre + normalSpreads * spread) * factor))
   }
   return { ...band, stepMs: answer.step * 1000 }
 }
@@ -50,6 +53,7 @@ export function extendBand(
   atMs: number,
   now: { readonly centre: number | null; readonly spread: number | null } | undefined,
   factor = 1,
+  most = Number.POSITIVE_INFINITY,
 ): NormalBand {
   const last = band.times.at(-1)
   if (!now || now.centre === null || now.spread === null || !Number.isFinite(factor)) return band
@@ -59,7 +63,7 @@ export function extendBand(
     times: [...band.times, atMs],
     centre: [...band.centre, now.centre * factor],
     low: [...band.low, Math.max(Math.min(0, now.centre), now.centre - normalSpreads * now.spread) * factor],
-    high: [...band.high, (now.centre + normalSpreads * now.spread) * factor],
+    high: [...band.high, Math.min(most, (now.centre + normalSpreads * now.spread) * factor)],
   }
 }
 

@@ -5,7 +5,7 @@ import type { DriftLine } from '../drift/lines.ts'
 import { kindOf } from '../process-id.ts'
 import { useTime } from '../state/time.ts'
 import { baselineNameOf, chartFactor } from './kpi-names.ts'
-import type { KpiId } from './kpis.ts'
+import { type KpiId, kpisOf } from './kpis.ts'
 import { createLatest } from './latest.ts'
 import { lineOfBaseline, meanDeviation } from './normal-line.ts'
 import { bandOfBaseline, extendBand, type NormalBand } from './spans.ts'
@@ -62,7 +62,8 @@ export function useNormals(
     for (const [kpi, answer] of answers.value) {
       const factor = chartFactor(kind, answer.metric, metrics)
       const usual = time.isLive ? normal?.[answer.metric] : undefined
-      const band = extendBand(bandOfBaseline(answer, factor), time.toMs, usual, factor)
+      const most = kpisOf(kind).find((one) => one.id === kpi)?.unit === 'share' ? 1 : Number.POSITIVE_INFINITY
+      const band = extendBand(bandOfBaseline(answer, factor, most), time.toMs, usual, factor, most)
       const last = band.times.length - 1
       const fresh = last >= 0 && time.toMs - band.times[last]! < 5 * band.stepMs
       made.set(kpi, {

@@ -43,7 +43,9 @@ describe('score', () => {
     [-0.04, '0.0'],
     [13.24, '+13.2'],
     [-6.3, '−6.3'],
-    [1e9, '+>999.0'],
+    [431.7, '+432'],
+    [1e9, '>+999'],
+    [-1e9, '<−999'],
     [Number.POSITIVE_INFINITY, null],
   ])('%f', (value, said) => expect(text(value)).toBe(said))
 })

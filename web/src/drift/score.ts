@@ -24,12 +24,14 @@ export function fillOf(deviation: Deviation | undefined): string {
   return band ? `var(--${band.slice(0, 2)}-${band[2]})` : 'var(--series)'
 }
 
-/** `+13.2`, `−6.3`, `0.0`; null stays null. */
+/** `+13.2`, `−6.3`, `0.0`, `+432`, `>+999`: a score needs three digits, not more. Null stays null. */
 export function scoreText(deviation: Deviation | undefined, format: (value: number) => string): string | null {
   if (deviation === null || deviation === undefined || !Number.isFinite(deviation)) return null
   const size = Math.abs(deviation)
   if (size < 0.05) return format(0)
-  return `${deviation > 0 ? '+' : '−'}${size >= 999.95 ? '>' : ''}${format(Math.min(size, 999))}`
+  const sign = deviation > 0 ? '+' : '−'
+  if (size >= 999.5) return `${deviation > 0 ? '>' : '<'}${sign}999`
+  return `${sign}${size >= 99.95 ? Math.round(size) : format(size)}`
 }
 
 interface Ranked {

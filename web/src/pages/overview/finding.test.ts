@@ -40,11 +40,17 @@ it('says how many drift, and what is furthest off, by what and for how long', ()
     ...more,
   })
   const both = [...calm, off('os:b:x', 'warning', -4.6), off('os:b:y', 'critical', 13.24), item('os:b:z', 'silent', 1)]
-  expect(say(both, { sinceOf: () => now - 38 * 60_000 })).toBe(
+  expect(say(both, { worstOf: () => ({ sinceMs: now - 38 * 60_000, metric: 'memory' }) })).toBe(
     '2 of 6 processes are drifting. Furthest is y: memory +13.2σ for 38 min',
   )
   expect(say(both, { atMs: now })).toBe('2 of 6 processes were drifting at 14:40:10. Furthest is y: memory +13.2σ')
   expect(say([off('os:b:y', 'critical', 13.24)])).toBe('1 of 1 process is drifting. It is y: memory +13.2σ')
+})
+it('gives the words of a rule where the score is of something else', () => {
+  const ruled = { ...item('os:b:x', 'critical', 1), drift: -28, driftKpi: 'disk_read', reason: 'CPU is at its limit' }
+  const worstOf = () => ({ sinceMs: now - 60_000, metric: 'cpu_share' })
+  expect(say([...calm, ruled], { worstOf })).toBe('1 of 4 processes is drifting. CPU is at its limit.')
+  expect(say([...calm, ruled])).toContain('It is x: disk read −28.0σ')
 })
 it('gives the words of a rule where there is no score', () => {
   const ruled = { ...item('os:b:x', 'critical', 1), drift: null, driftKpi: null, reason: 'x ended 4 times in 5 min.' }

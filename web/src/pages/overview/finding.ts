@@ -1,5 +1,5 @@
 import type { ProcessItem } from '../../api/types.ts'
-import { kpiWord } from '../../charts/kpi-names.ts'
+import { chartOf, kpiWord } from '../../charts/kpi-names.ts'
 import { type Band, bandOf, driftRank, scoreText } from '../../drift/score.ts'
 import { type Format, plain } from '../../format.ts'
 import { readableId } from '../../process-id.ts'
@@ -20,8 +20,8 @@ export interface FindingInput {
   readonly nowMs: number
   /** The moment shown, or null when live. */
   readonly atMs: number | null
-  /** When the open anomaly of a process began, ms. */
-  readonly sinceOf?: (processId: string) => number | null
+  /** The worst open anomaly of a process: when it began (ms), and by what KPI. */
+  readonly worstOf?: (processId: string) => { readonly sinceMs: number; readonly metric: string | null } | null
 }
 
 const freshMs = 30 * 60_000
@@ -87,12 +87,14 @@ function drifting(input: FindingInput, off: readonly ProcessItem[], format: Form
   const far = [...off].sort((a, b) => driftRank(b) - driftRank(a))[0]
   const band = bandOf(far?.drift)
   const name = far ? readableId(far.processId).last : ''
-  if (!far || band === '') {
+  const worst = far && !then ? (input.worstOf?.(far.processId) ?? null) : null
+  // What a rule found is said in its words: how far off something else is would explain nothing.
+  const isOther = worst !== null && chartOf(worst.metric) !== chartOf(far?.driftKpi ?? null)
+  if (!far || band === '' || (isOther && far.reason)) {
     const reason = far?.reason ? `${far.reason.replace(/\.$/, '')}.` : ''
     return { say, more: reason || `Look at ${name} first.` }
   }
-  const since = then ? null : (input.sinceOf?.(far.processId) ?? null)
-  const lasted = since === null ? '' : ` for ${format.seconds(Math.max(0, input.nowMs - since) / 1000)}`
+  const lasted = worst === null ? '' : ` for ${format.seconds(Math.max(0, input.nowMs - worst.sinceMs) / 1000)}`
   return {
     say,
     more: `${count === 1 ? 'It is' : 'Furthest is'} ${name}:${far.driftKpi === null ? '' : ` ${kpiWord(far.driftKpi)}`}`,
