@@ -153,6 +153,8 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
       if (room <= 0) return
       const leased = await outbox.lease(channel.name, room)
       for (const delivery of leased) {
+        // A lease that ran out because we were held up is still ours: the attempt goes on.
+        if (underway.has(delivery.id)) continue
         const work = deliver(delivery).finally(() => {
           underway.delete(delivery.id)
           wake()
