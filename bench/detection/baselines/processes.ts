@@ -146,7 +146,7 @@ const growingMemory: Make = (dice, name) => {
   return {
     name,
     metric: 'memory',
-    fault: times,
+    fault: plus(1200 * MB),
     next(s) {
       level += (start / (10 * HOUR)) * between(dice, 0, 2)
       if (s >= freeAt) {
@@ -195,7 +195,7 @@ const instances: Make = (dice, name) => {
   return {
     name,
     metric: 'instances',
-    fault: times,
+    fault: plus(25),
     next() {
       if (dice.uniform() < 0.01) alive += dice.uniform() < (8 / (alive + 0.01)) * 0.5 ? 1 : -1
       alive = Math.max(4, Math.min(14, alive))

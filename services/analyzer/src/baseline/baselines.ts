@@ -25,6 +25,8 @@ const LEARNT_MINUTES = 3
 /** A minute this many spreads, and this share, from the centre waits before it teaches; more while little is known. */
 const FAR_SPREADS = 4
 const FAR_SHARE = 0.2
+/** Three minutes that happen to be alike must not keep out all that follow: their limit is several times wider. */
+const FAR_YOUTH = 10
 /** A level has lasted when minutes were far for half as long as there is history, within these bounds. */
 const SHIFT_MINUTES_MIN = 30
 const SHIFT_MINUTES_MAX = 120
@@ -40,6 +42,11 @@ const DISTANCE_MAX = 1e6
 const MAD_TO_SIGMA = 1.4826
 /** Share of the root mean square that the spread is at least, so that a tenth of busy minutes stay within 4. */
 const RMS_SHARE = 0.8
+const CENTRE_SHARE = 0.01
+const SPREAD_MIN = 1e-300
+/** Residuals of a season are scaled by how high it is, within these bounds. */
+const SCALE_MIN = 0.2
+const SCALE_MAX = 5
 const VARIANCE_MEMORY_MINUTES = 1440
 /** While an hour is not yet known, the centre is worked out every minute, later every quarter of an hour. */
 const EAGER_MINUTES = 60
@@ -71,19 +78,28 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     c = createBaselineColumns(Math.max(track + 1, tracks + (tracks >> 1)), days, c)
   }
   const known = (track: number): boolean => track < c.origin.length && c.minutes[track]! > 0
-  const centreOf = (track: number): number => c.centre[track]! + seasonAt(c, pool, track, moment)
 
-  /** Works centre and spread out anew from what is kept. */
-  function refresh(track: number, kpi: number): void {
-    c.centre[track] = c.origin[track]! + windows.value(track)
-    refreshSpread(track, kpi)
+  /** What swings with the season swings by more where it is higher: residuals are kept in units of this. */
+  function scaleOf(track: number, season: number): number {
+    if (c.week[track] === 0) return 1
+    const ratio = (c.origin[track]! + season) / (c.origin[track]! + c.flat[track]!)
+    return ratio > 0 ? Math.max(SCALE_MIN, Math.min(SCALE_MAX, ratio)) : 1
   }
 
-  function refreshSpread(track: number, kpi: number): void {
-    const robust = MAD_TO_SIGMA * windows.distance(track)
-    const floor = Math.max(Math.abs(centreOf(track)) * 0.01, kpi < 0 ? c.resolution[track]! : resolutionOf(kpi))
-    const smallest = Number.MIN_VALUE * 1e16
-    c.spread[track] = Math.max(robust, RMS_SHARE * Math.sqrt(c.variance[track]!), floor, smallest)
+  function centreOf(track: number): number {
+    const season = seasonAt(c, pool, track, moment)
+    return c.origin[track]! + season + c.middle[track]! * scaleOf(track, season)
+  }
+
+  function spreadOf(track: number): number {
+    const robust = c.spread[track]! * scaleOf(track, seasonAt(c, pool, track, moment))
+    return Math.max(robust, Math.abs(centreOf(track)) * CENTRE_SHARE, c.resolution[track]!, SPREAD_MIN)
+  }
+
+  /** Works middle and spread of the residuals out anew from what is kept. */
+  function refresh(track: number): void {
+    c.middle[track] = windows.value(track)
+    c.spread[track] = Math.max(MAD_TO_SIGMA * windows.distance(track), RMS_SHARE * Math.sqrt(c.variance[track]!))
   }
 
   function learnDistance(track: number, distance: number): void {
@@ -91,16 +107,16 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     c.variance[track]! += (distance * distance - c.variance[track]!) * rate
   }
 
-  function learnResidual(track: number, minute: number, residual: number, kpi: number): void {
-    const distance = c.minutes[track] === 0 ? 0 : Math.abs(residual + c.origin[track]! - c.centre[track]!)
+  function learnResidual(track: number, minute: number, residual: number): void {
+    const distance = c.minutes[track] === 0 ? 0 : Math.abs(residual - c.middle[track]!)
     const heldBefore = c.held[track * 4]!
     windows.push(track, minute, c.lastMinute[track]!, residual, distance)
     learnDistance(track, distance)
     c.minutes[track]! += 1
     if (c.minutes[track]! <= EAGER_MINUTES || c.held[track * 4]! <= heldBefore) {
       if (c.minutes[track]! <= minutesKept) remeasureYoung(track)
-      refresh(track, kpi)
-    } else refreshSpread(track, kpi)
+      refresh(track)
+    }
   }
 
   /** The first distances were taken from a centre that was hardly known. */
@@ -120,7 +136,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   /** Whether an excursion like this one has been seen so often that it belongs to the process. */
   function noteEpisode(track: number, minute: number, residual: number): boolean {
     const first = track * episodesKept
-    const distance = residual + c.origin[track]! - c.centre[track]!
+    const distance = residual - c.middle[track]!
     const current = first + c.episodeHead[track]!
     let alike = 0
     const oldest = minute - config.baselineWindowMs / MINUTE_MS
@@ -139,7 +155,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   }
 
   /** A minute far off waits; when such minutes have lasted, their level is the new normal. */
-  function suspend(track: number, minute: number, residual: number, side: number, kpi: number): void {
+  function suspend(track: number, minute: number, residual: number, side: number): void {
     if (c.suspenseSide[track] !== side) endSuspense(track)
     const gap = Math.min(GAP_MINUTES_MAX, Math.max(1, minute - c.lastMinute[track]!))
     c.suspenseSide[track] = side
@@ -148,7 +164,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     c.suspenseHead[track] = (c.suspenseHead[track]! + 1) % minutesKept
     c.suspenseHeld[track] = Math.min(minutesKept, c.suspenseHeld[track]! + 1)
     const lasting = Math.min(SHIFT_MINUTES_MAX, Math.max(SHIFT_MINUTES_MIN, c.minutes[track]! / 2))
-    if (c.suspenseMinutes[track]! >= lasting) shift(track, minute, kpi)
+    if (c.suspenseMinutes[track]! >= lasting) shift(track, minute)
   }
 
   function endSuspense(track: number): void {
@@ -159,52 +175,63 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   }
 
   /** The level moved: what is known of the old one is moved along, and the process is taken for one that moves. */
-  function shift(track: number, minute: number, kpi: number): void {
+  function shift(track: number, minute: number): void {
     const held = c.suspenseHeld[track]!
     median.clear()
     for (let at = 0; at < held; at++) median.add(c.suspenseValue[track * minutesKept + at]!, 1)
     const distance = median.median() - windows.value(track)
     windows.move(track, distance)
     c.variance[track]! += distance * distance * Math.min(1, c.suspenseMinutes[track]! / VARIANCE_MEMORY_MINUTES)
-    refresh(track, kpi)
+    refresh(track)
     c.shiftedMinute[track] = minute
     endSuspense(track)
   }
 
   /** What was kept becomes differences from the season: how far the hours were foretold wrongly is what is known. */
-  function startSeason(track: number, minute: number, kpi: number): void {
+  function startSeason(track: number, minute: number): void {
     const error = c.profileError[track]!
     windows.clear(track)
     windows.push(track, minute, 0, 0, error / (MAD_TO_SIGMA * 0.8))
     c.variance[track] = Math.min(c.variance[track]!, (error / 0.8) ** 2)
     endSuspense(track)
     c.episodePeak.fill(0, track * episodesKept, (track + 1) * episodesKept)
-    refresh(track, kpi)
+    refresh(track)
   }
 
-  function noteResolution(track: number, residual: number): void {
-    const at = track * minutesKept + c.held[track * 4]! - 1
-    if (c.held[track * 4] === 0) return
-    const step = Math.abs(residual - c.minuteValue[at]!)
+  /** Whole numbers are counts, or states: a step of one is none. Of others the smallest step tells the sensor's. */
+  function noteResolution(track: number, value: number, residual: number, far: boolean): void {
+    if (c.minutes[track] === 0) {
+      c.isCount[track] = Number.isInteger(value) ? 1 : 0
+      c.resolution[track] = c.isCount[track]!
+      return
+    }
+    if (c.isCount[track] === 1) {
+      if (Number.isInteger(value)) return
+      c.isCount[track] = 0
+      c.resolution[track] = 0
+    }
+    if (far || c.held[track * 4] === 0) return
+    const step = Math.abs(residual - c.minuteValue[track * minutesKept + c.held[track * 4]! - 1]!)
     if (step > 0 && (c.resolution[track] === 0 || step < c.resolution[track]!)) c.resolution[track] = step
   }
 
   function learnOne(track: number, minute: number, value: number, kpi: number): void {
     if (!Number.isFinite(value)) return
     room(track)
-    if (c.minutes[track] === 0) c.origin[track] = Math.max(-VALUE_MAX, Math.min(VALUE_MAX, value))
+    if (kpi >= 0) c.resolution[track] = resolutionOf(kpi)
+    if (c.minutes[track] === 0) c.origin[track] = value
     else if (minute <= c.lastMinute[track]!) return
     const raw = Math.max(-VALUE_MAX, Math.min(VALUE_MAX, value - c.origin[track]!))
-    if (learnHour(c, pool, track, minute, raw)) startSeason(track, minute, kpi)
-    const residual = raw - seasonAt(c, pool, track, moment)
-    const distance = residual + c.origin[track]! - c.centre[track]!
-    const limit =
-      Math.max(FAR_SPREADS * c.spread[track]!, FAR_SHARE * Math.abs(centreOf(track))) * youth(c.minutes[track]!)
-    const far = c.minutes[track]! >= LEARNT_MINUTES && Math.abs(distance) > limit
-    if (far && !noteEpisode(track, minute, residual)) suspend(track, minute, residual, Math.sign(distance), kpi)
+    if (learnHour(c, pool, track, minute, raw)) startSeason(track, minute)
+    const season = seasonAt(c, pool, track, moment)
+    const residual = (raw - season) / scaleOf(track, season)
+    const distance = value - centreOf(track)
+    const limit = Math.max(FAR_SPREADS * spreadOf(track), FAR_SHARE * Math.abs(centreOf(track)))
+    const far = c.minutes[track]! >= LEARNT_MINUTES && Math.abs(distance) > limit * (1 + FAR_YOUTH / c.minutes[track]!)
+    if (kpi < 0) noteResolution(track, value, residual, far)
+    if (far && !noteEpisode(track, minute, residual)) suspend(track, minute, residual, Math.sign(distance))
     else {
-      if (!far) noteResolution(track, residual)
-      learnResidual(track, minute, residual, kpi)
+      learnResidual(track, minute, residual)
       if (c.suspenseMinutes[track]! > 0) c.suspenseMinutes[track] = Math.max(0, c.suspenseMinutes[track]! - 1)
       if (c.suspenseMinutes[track] === 0) endSuspense(track)
     }
@@ -214,11 +241,11 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   return {
     isLearnt: (track) => known(track) && c.minutes[track]! >= LEARNT_MINUTES,
     centre: (track) => (known(track) ? centreOf(track) : Number.NaN),
-    spread: (track) => (known(track) ? c.spread[track]! : Number.NaN),
+    spread: (track) => (known(track) ? spreadOf(track) : Number.NaN),
     minutes: (track) => (known(track) ? c.minutes[track]! : 0),
     deviation(track, value) {
       if (!known(track)) return Number.NaN
-      const distance = (value - centreOf(track)) / c.spread[track]!
+      const distance = (value - centreOf(track)) / spreadOf(track)
       return Math.max(-DISTANCE_MAX, Math.min(DISTANCE_MAX, distance))
     },
     shiftedAtMs: (track) =>

@@ -19,7 +19,8 @@ const layoutOf = (days: number) =>
   ({
     // Values are kept as differences from the first one, so that single precision is enough beside a large offset.
     origin: [Float64Array, 1],
-    centre: [Float64Array, 1],
+    // Of the residuals: values without origin and season.
+    middle: [Float64Array, 1],
     spread: [Float64Array, 1],
     // Mean square of the deviations that were learnt.
     variance: [Float64Array, 1],
@@ -28,8 +29,9 @@ const layoutOf = (days: number) =>
     shiftedMinute: [Uint32Array, 1],
     // Minutes that were learnt.
     minutes: [Uint32Array, 1],
-    // Smallest step between two minutes that differ; 0 while there was none.
+    // Of the KPI, else the smallest step between two minutes that differ; 0 while there was none.
     resolution: [Float32Array, 1],
+    isCount: [Uint8Array, 1],
     held: [Uint8Array, 4],
     dayHead: [Uint8Array, 1],
     minuteValue: [Float32Array, minutesKept],

@@ -30,7 +30,7 @@ const HOLD_SHARE = 0.75
 /** Heights of its own that a process may pass by this much. */
 const HABIT_MARGIN = 1.5
 /** Mean steps between neighbouring seconds that chance alone does not hold for ten of them. */
-const STEPS = 1.6
+const STEPS = 1.2
 /** Before a whole week is known, what changes over hours may be its rhythm: only what is faster is told. */
 const RHYTHM_MINUTES = 8 * 1440
 /** Values before anything is said: thirty, or for what is measured slowly as many as make fifteen minutes. */
@@ -91,11 +91,12 @@ export function createPerformanceDegradation(): Detector {
     const line = track * 2 + (side > 0 ? 0 : 1)
     const distance = side * (level - usualLevel(track, centre, side, minutes))
     const plain = limitOf(track, kpi, minutes, context)
-    const limit = Math.max(plain, HABIT_MARGIN * c.habit[line]!)
+    const scale = Math.max(Math.abs(centre), amounts[kpi]!.info)
+    const limit = Math.max(plain, HABIT_MARGIN * c.habit[line]! * scale)
     const isWatched = (watchedSides[kpi]! & (side > 0 ? UP : DOWN)) !== 0
     const isBeyond = isWatched && distance > (c.side[track] === side ? limit * HOLD_SHARE : limit)
     const goesOn = follow(track, isBeyond ? side : 0)
-    if (c.run[track]! < HABIT_RUN_MAX) noteDistance(c, line, Math.abs(level - centre))
+    if (c.run[track]! < HABIT_RUN_MAX) noteDistance(c, line, distance / scale)
     if (goesOn) report(track, level, plain, context)
   }
 
@@ -154,7 +155,7 @@ export function createPerformanceDegradation(): Detector {
         room(track)
         const last = c.lastS[track]!
         if (bucketS <= last) continue
-        closeBlocks(c, track, last, bucketS)
+        closeBlocks(c, track, last, bucketS, baselines.minutes(track) / 1440)
         takeValue(c, track, bucketS, value)
         if (baselines.isLearnt(track)) judge(track, context)
       }

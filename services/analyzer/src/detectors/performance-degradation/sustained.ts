@@ -2,14 +2,14 @@
 export const recentKept = 7
 export const runKept = 10
 const momentsKept = 12
-const threeHoursKept = 8
+const halfHoursKept = 12
 const daysKept = 7
 
 const STEP_MEMORY = 250
 const SLOW_MEMORY_S = 900
-const SECONDS = { moment: 180, threeHours: 10_800, day: 86_400 } as const
+const SECONDS = { moment: 180, halfHour: 1800, day: 86_400 } as const
 /** In how many of the kept blocks a height must have been reached to be one of the process's own. */
-const HABIT = { moments: 5, threeHours: 3, days: 4 } as const
+const HABIT = { moments: 5, halfHours: 3, days: 4 } as const
 
 /** What is kept per track: the type and how many elements. Two sides: above the centre, and below. */
 const layout = {
@@ -27,11 +27,11 @@ const layout = {
   run: [Uint8Array, 1],
   misses: [Uint16Array, 1],
   side: [Int8Array, 1],
-  // Greatest sustained distance from the centre, of the open block and of closed ones, above and below.
+  // Greatest distance of the level from the centre, in parts of the centre, of the open block and of closed ones, above and below.
   open: [Float32Array, 2],
   blocks: [Uint8Array, 3],
   moments: [Float32Array, 2 * momentsKept],
-  threeHours: [Float32Array, 2 * threeHoursKept],
+  halfHours: [Float32Array, 2 * halfHoursKept],
   days: [Float32Array, 2 * daysKept],
   // Heights that are the process's own, from the blocks; kept so that a bucket costs no sorting.
   habit: [Float32Array, 2],
@@ -144,25 +144,25 @@ export function noteDistance(c: SustainedColumns, line: number, distance: number
   if (distance > c.open[line]!) c.open[line] = distance
 }
 
-/** Closes the block of three minutes when `bucketS` is in a later one than the last value. */
-export function closeBlocks(c: SustainedColumns, track: number, lastS: number, bucketS: number): void {
+/** Closes the block of three minutes when `bucketS` is in a later one than the last value. `days` is how long is known. */
+export function closeBlocks(c: SustainedColumns, track: number, lastS: number, bucketS: number, days: number): void {
   if (lastS === 0 || Math.floor(lastS / SECONDS.moment) === Math.floor(bucketS / SECONDS.moment)) return
-  const threeHoursOver = Math.floor(lastS / SECONDS.threeHours) !== Math.floor(bucketS / SECONDS.threeHours)
+  const halfHourOver = Math.floor(lastS / SECONDS.halfHour) !== Math.floor(bucketS / SECONDS.halfHour)
   const dayOver = Math.floor(lastS / SECONDS.day) !== Math.floor(bucketS / SECONDS.day)
   const moment = c.blocks[track * 3]! % momentsKept
-  const threeHours = c.blocks[track * 3 + 1]! % threeHoursKept
+  const halfHour = c.blocks[track * 3 + 1]! % halfHoursKept
   const day = c.blocks[track * 3 + 2]! % daysKept
   for (let side = 0; side < 2; side++) {
     const open = c.open[track * 2 + side]!
     c.open[track * 2 + side] = 0
     c.moments[(track * 2 + side) * momentsKept + moment] = open
-    raise(c.threeHours, (track * 2 + side) * threeHoursKept + threeHours, open)
+    raise(c.halfHours, (track * 2 + side) * halfHoursKept + halfHour, open)
     raise(c.days, (track * 2 + side) * daysKept + day, open)
   }
   c.blocks[track * 3] = moment + 1
-  if (threeHoursOver) next(c, track, 1, c.threeHours, threeHoursKept)
+  if (halfHourOver) next(c, track, 1, c.halfHours, halfHoursKept)
   if (dayOver) next(c, track, 2, c.days, daysKept)
-  for (let side = 0; side < 2; side++) c.habit[track * 2 + side] = habitOf(c, track * 2 + side)
+  for (let side = 0; side < 2; side++) c.habit[track * 2 + side] = habitOf(c, track * 2 + side, days)
 }
 
 function raise(values: Float32Array, at: number, value: number): void {
@@ -177,12 +177,12 @@ function next(c: SustainedColumns, track: number, scale: number, values: Float32
   values[(track * 2 + 1) * kept + at] = 0
 }
 
-/** The height that was reached in 5 of the last 12 times three minutes, 3 of 8 three hours, or 4 of 7 days. */
-function habitOf(c: SustainedColumns, line: number): number {
+/** The height that was reached in 5 of the last 12 times three minutes, 3 of 12 half hours, or 4 of 7 days (each, of less). */
+function habitOf(c: SustainedColumns, line: number, days: number): number {
   sort(c.moments, line * momentsKept, momentsKept)
   const ofMoments = sorted[momentsKept - HABIT.moments]!
-  sort(c.threeHours, line * threeHoursKept, threeHoursKept)
-  const ofThreeHours = sorted[threeHoursKept - HABIT.threeHours]!
+  sort(c.halfHours, line * halfHoursKept, halfHoursKept)
+  const ofHalfHours = sorted[halfHoursKept - HABIT.halfHours]!
   sort(c.days, line * daysKept, daysKept)
-  return Math.max(ofMoments, ofThreeHours, sorted[daysKept - HABIT.days]!)
+  return Math.max(ofMoments, ofHalfHours, sorted[daysKept - Math.min(HABIT.days, Math.max(2, Math.ceil(days)))]!)
 }
