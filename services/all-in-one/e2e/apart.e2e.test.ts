@@ -12,7 +12,7 @@ import { findInThePast, watchALife } from './life.ts'
 
 const PASSWORD = 'end-to-end-password'
 const READY_WITHIN_MS = 120_000
-const SERVICES = ['writer', 'analyzer', 'intake', 'gateway'] as const
+const SERVICES = ['writer', 'alerter', 'analyzer', 'intake', 'gateway'] as const
 
 const directory = mkdtempSync(join(tmpdir(), 'driftline-apart-'))
 const children = new Map<string, RunningChild>()
