@@ -1,10 +1,13 @@
 import type { ForestModel } from '@driftline/proto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type DetectorRig, detectorRig, type NamedFinding, RIG_START_MS } from '../testing/detector-rig.ts'
 import { createIsolationForest, type ForestDetector } from './detector.ts'
 import { createRandom } from './random.ts'
 import { forestModel, rowsOf, trainBytes } from './train-job.ts'
 import type { TrainingJob } from './training.ts'
+
+// Days go by in these tests, in a second or two where the machine has nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const MINUTE_MS = 60_000
 const DAY = 1440
@@ -115,11 +118,11 @@ describe('training', () => {
     expect(jobs[0]!.points).toHaveLength(60 * 4)
   })
 
-  test('comes again when the data has doubled, then once a day', () => {
+  test('comes again when the data has doubled, every six hours of the first day, then once a day', () => {
     const { jobs } = threeDays((kpis) => kpis)
     const hours = jobs.map(({ trainedThroughMs }) => (trainedThroughMs - RIG_START_MS) / 3_600_000)
-    expect(hours.slice(0, 4).map(Math.round)).toEqual([1, 2, 4, 8])
-    expect(hours.length).toBeLessThan(8)
+    expect(hours.slice(0, 7).map(Math.round)).toEqual([1, 2, 4, 8, 14, 20, 26])
+    expect(hours.length).toBeLessThanOrEqual(8)
   })
 
   test('is asked for again when no model came', () => {

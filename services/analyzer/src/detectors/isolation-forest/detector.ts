@@ -45,7 +45,7 @@ const GAP_MINUTES = 3
  */
 const DAY = { ms: 86_400_000, margin: 0.5 }
 const WEEK = { ms: 7 * 86_400_000, margin: 0.05 }
-/** Rows that come this near to an alarm are kept longer than others. */
+/** Rows that come this near to an alarm without being part of one are kept longer than others. */
 const RARE_MARGIN = 0.08
 /** Features with a smaller share of the isolation are not named. */
 const SHARE_MIN = 0.05
@@ -155,9 +155,13 @@ function judge(detection: Detection, place: number, closed: ClosedMinute, contex
   if (minute - entry.lastMinute > GAP_MINUTES) calm(entry)
   entry.lastMinute = minute
   const margin = marginOf(detection, process, entry, place * featureCount, settings.sensitivity)
-  if (isAnomaly(entry, margin)) report(detection, process, entry.model, context)
+  const isReported = isAnomaly(entry, minute, margin)
+  if (isReported) report(detection, process, entry.model, context)
   const fromMinute = minute - Math.floor(config.trainingWindowMs / MINUTE_MS)
-  addRow(entry.rows, minute, rows.values, place * featureCount, { fromMinute, isRare: margin > -RARE_MARGIN })
+  addRow(entry.rows, minute, rows.values, place * featureCount, {
+    fromMinute,
+    isRare: margin > -RARE_MARGIN && !isReported,
+  })
   if (isDue(entry, minute)) request(detection, process, entry, minute, context)
 }
 
@@ -193,7 +197,7 @@ function marginOf(
 
 function calm(entry: WatchedProcess): void {
   entry.streak = 0
-  entry.isRaised = false
+  entry.raisedSince = -1
 }
 
 function youthOf({ trainedFromMs, trainedThroughMs }: AdoptedModel): number {
@@ -203,16 +207,15 @@ function youthOf({ trainedFromMs, trainedThroughMs }: AdoptedModel): number {
 }
 
 /** Counts isolated minutes. */
-function isAnomaly(entry: WatchedProcess, margin: number): boolean {
-  if (margin < (entry.isRaised ? -CLEAR_MARGIN : 0)) {
+function isAnomaly(entry: WatchedProcess, minute: number, margin: number): boolean {
+  if (margin < (entry.raisedSince === -1 ? 0 : -CLEAR_MARGIN)) {
     calm(entry)
     return false
   }
   const worth = 1 + Math.min(STREAK_MIN - 1, Math.floor(Math.max(0, margin) / WIDE_MARGIN))
   entry.streak = Math.min(STREAK_MIN, entry.streak + worth)
   if (entry.streak < STREAK_MIN) return false
-  entry.isRaised = true
-  entry.wasRaised = true
+  if (entry.raisedSince === -1) entry.raisedSince = minute
   return true
 }
 
@@ -254,7 +257,6 @@ function request(
   const job = trainingJob(entry, of, seed, (minute + 1) * MINUTE_MS + ADOPT_AFTER_MS)
   entry.requestedThrough = minute
   entry.awaitsModel = job !== null
-  entry.wasRaised = entry.isRaised
   // What finds no room is asked for again, as what got lost.
   if (job !== null && detection.jobs.length < JOBS_MAX) detection.jobs.push(job)
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createBatchScorer } from './batch-scorer.ts'
 import { trainForest } from './forest.ts'
 import { createRandom } from './random.ts'
@@ -17,6 +17,9 @@ interface Fixture {
   readonly meanScores: string
   readonly points: string
 }
+
+// Twenty forests each: a second in all where the machine has nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const SEEDS = 20
 const folder = join(import.meta.dirname, 'fixtures')

@@ -18,10 +18,15 @@ export interface TrainingJob {
 
 /** Minutes of data before the first forest. */
 const ROWS_MIN = 60
-/** An excursion ends when the forest has learnt it, so it learns more often while there is one. */
-const AGAIN_AFTER = { calm: 24 * 60, raised: 6 * 60 }
-/** A forest of a few hours knows little of a day: it is trained again each time its data has doubled, up to this. */
-const YOUNG_UNTIL = 12 * 60
+/** How old a forest becomes. */
+const AGAIN_AFTER = 24 * 60
+/**
+ * While something is out of the normal nothing is learnt, or the first minutes of a trouble would make it normal. What
+ * lasts for so long is a new normal, and learnt at once.
+ */
+const NEW_NORMAL_AFTER = 6 * 60
+/** Until a forest has seen a day it is trained again each time its data has doubled, and every six hours at least. */
+const YOUNG = { until: 24 * 60, againAfter: 6 * 60 }
 /** What was asked for and did not come is asked for again. */
 const LOST_AFTER = 15
 /** Requests of processes that came at once are spread over so many minutes. */
@@ -34,11 +39,13 @@ export function isDue(entry: WatchedProcess, minute: number): boolean {
   if (rows.count < ROWS_MIN) return false
   if (requestedThrough === -1) return true
   const passed = minute - requestedThrough
+  const isNewNormal = entry.raisedSince !== -1 && minute - entry.raisedSince >= NEW_NORMAL_AFTER
+  if (entry.streak > 0 && !isNewNormal) return false
   if (entry.awaitsModel) return passed >= LOST_AFTER
   const span = model === null ? 0 : (model.trainedThroughMs - model.trainedFromMs) / MINUTE_MS
-  if (span < YOUNG_UNTIL) return passed >= Math.max(ROWS_MIN, span)
+  if (span < YOUNG.until) return passed >= Math.min(YOUNG.againAfter, Math.max(ROWS_MIN, span))
   const spread = (rows.salt >>> 0) % SPREAD
-  return passed >= (entry.wasRaised ? AGAIN_AFTER.raised : AGAIN_AFTER.calm) + spread
+  return passed >= (isNewNormal ? NEW_NORMAL_AFTER : AGAIN_AFTER + spread)
 }
 
 /** The columns that have data in at least half of the rows. One that never varied counts, too: that it does is news. */

@@ -17,9 +17,8 @@ export interface WatchedProcess {
   model: AdoptedModel | null
   /** Minutes in a row in which it was isolated; those with a wide margin count as several. */
   streak: number
-  isRaised: boolean
-  /** Whether it was raised since the last training. */
-  wasRaised: boolean
+  /** The minute since which it is reported; -1 while it is not. */
+  raisedSince: number
 }
 
 export interface AdoptedModel {
@@ -63,8 +62,7 @@ export function watch(list: Watchlist, process: number, isGroup: boolean, salt: 
     awaitsModel: false,
     model: null,
     streak: 0,
-    isRaised: false,
-    wasRaised: false,
+    raisedSince: -1,
   }
   list.processes.set(process, entry)
   return entry
