@@ -86,7 +86,7 @@ export function createHistoryReader({ analytics }: { readonly analytics: Analyti
         ids.length === 0
           ? []
           : await analytics.query<{ id: string; minutes: number[]; value: number[] }>(SAMPLES, {
-              ids: ids.map(String),
+              ids,
               ...range,
             })
       return [
