@@ -4,10 +4,10 @@ import { api, type Page } from '../api/client.ts'
 export type ListQuery = Readonly<Record<string, string | number | null>>
 
 /**
- * A list of the API, page after page. A change of the query asks anew and keeps what is on the screen until the answer
+ * A list of the API, page after page; null asks for nothing. A change of the query asks anew and keeps what is on the screen until the answer
  * is here; an older answer never overwrites a newer one.
  */
-export function useList<T>(path: string, query: Ref<ListQuery>, limit = 50) {
+export function useList<T>(path: string, query: Ref<ListQuery | null>, limit = 50) {
   const items = shallowRef<readonly T[]>([])
   const cursor = shallowRef<string | null>(null)
   const error = shallowRef<unknown>(null)
@@ -17,6 +17,8 @@ export function useList<T>(path: string, query: Ref<ListQuery>, limit = 50) {
 
   async function ask(after: string | null): Promise<void> {
     running?.abort()
+    running = null
+    if (query.value === null) return
     const mine = new AbortController()
     running = mine
     loading.value = true

@@ -130,7 +130,7 @@ function deliveryHappening(delivery: Delivery, format: Format): Happening {
   const about = eventWords[delivery.event] ?? delivery.event
   const to = channelWords(delivery.channel)
   const error = delivery.lastError ? ` ${delivery.lastError}` : ''
-  const tries = delivery.attempts > 1 ? ` At the ${format.count(delivery.attempts)}. try.` : ''
+  const tries = delivery.attempts > 1 ? ` After ${format.count(delivery.attempts)} tries.` : ''
   if (delivery.state === 'delivered' && delivery.deliveredAt !== null) {
     const tookMs = Date.parse(delivery.deliveredAt) - Date.parse(delivery.createdAt)
     const took = format.duration(Math.max(0, tookMs))

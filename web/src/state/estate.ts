@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, getCurrentScope, onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { api } from '../api/client.ts'
 import { useLive, useLiveConnection } from '../api/live.ts'
-import type { Alert, EstateDrift, OperationalDashboard, OverviewChanges, ProcessItem } from '../api/types.ts'
+import type { EstateDrift, OperationalDashboard, OverviewChanges, ProcessItem } from '../api/types.ts'
 import { createDriftLines, type DriftLine } from '../drift/lines.ts'
 import { hasEnded } from './ended.ts'
 import { useTime } from './time.ts'
@@ -27,8 +27,6 @@ export const useEstate = defineStore('estate', () => {
   const drift = createDriftLines()
   /** The strip's day: always up to now, also while the page shows the past. */
   const estateDrift = shallowRef<readonly EstateDrift[]>([])
-  /** Alerts that were open at the moment rewound to. */
-  const alertsThen = shallowRef<readonly Alert[]>([])
   /** In the server's clock; rewound, the moment shown. */
   const nowMs = computed(() => time.atMs ?? time.nowMs + connection.clockOffsetMs)
   /** Groups that have no instance any more stand apart from what lives. */
@@ -44,7 +42,6 @@ export const useEstate = defineStore('estate', () => {
     items.value = new Map(dashboard.processes.map((item) => [item.processId, item]))
     drift.fill(dashboard.processes)
     if (time.isLive) estateDrift.value = dashboard.estateDrift ?? []
-    alertsThen.value = dashboard.alerts
     loaded.value = true
     error.value = null
     version.value++
@@ -108,7 +105,6 @@ export const useEstate = defineStore('estate', () => {
     version,
     loaded,
     estateDrift,
-    alertsThen,
     drift,
     /** The hour up to the moment shown; the same object while nothing changed. */
     driftOf(id: string): DriftLine {

@@ -89,7 +89,7 @@ function drifting(input: FindingInput, off: readonly ProcessItem[], format: Form
   const name = far ? readableId(far.processId).last : ''
   const worst = far && !then ? (input.worstOf?.(far.processId) ?? null) : null
   // What a rule found is said in its words: how far off something else is would explain nothing.
-  const isOther = worst !== null && chartOf(worst.metric) !== chartOf(far?.driftKpi ?? null)
+  const isOther = far?.driftKpi === null || (worst !== null && chartOf(worst.metric) !== chartOf(far?.driftKpi ?? null))
   if (!far || band === '' || (isOther && far.reason)) {
     const reason = far?.reason ? `${far.reason.replace(/\.$/, '')}.` : ''
     return { say, more: reason || `Look at ${name} first.` }
@@ -97,7 +97,7 @@ function drifting(input: FindingInput, off: readonly ProcessItem[], format: Form
   const lasted = worst === null ? '' : ` for ${format.seconds(Math.max(0, input.nowMs - worst.sinceMs) / 1000)}`
   return {
     say,
-    more: `${count === 1 ? 'It is' : 'Furthest is'} ${name}:${far.driftKpi === null ? '' : ` ${kpiWord(far.driftKpi)}`}`,
+    more: `${count === 1 ? 'It is' : 'Furthest is'} ${name}${far.driftKpi === null ? ' at' : `: ${kpiWord(far.driftKpi)}`}`,
     hot: { text: `${scoreText(far.drift, format.tenths)}σ${lasted}`, band },
   }
 }
