@@ -16,7 +16,7 @@ import {
   measuredUnit,
   multiply,
   ONE,
-  perSecond,
+  perSecond as perSecondUnit,
   SECOND,
   sameDims,
   type Unit,
@@ -33,6 +33,8 @@ export type NumberTree =
       readonly fn: WindowFunction
       readonly input: ExpressionInput
       readonly windowMs: number
+      /** Its input is a rate already: `rate` is its mean, and `delta` what came together. */
+      readonly perSecond: boolean
     }
   | { readonly kind: 'abs' | 'negate'; readonly of: NumberTree }
   | { readonly kind: 'scale'; readonly by: number; readonly of: NumberTree }
@@ -253,8 +255,10 @@ function waysOf(node: NumberNode, unitOf: UnitOf): readonly Quantity[] {
     case 'window': {
       const { fn, windowMs } = node
       return readingsOf(node.name, unitOf).map(({ input, unit }) => {
-        const tree: NumberTree = { kind: 'window', fn, input, windowMs }
-        return { tree, unit: windowUnit(fn, unit === null ? null : measuredUnit(unit)), loose: 'no' }
+        const measured = unit === null ? null : measuredUnit(unit)
+        const perSecond = measured?.dims.get(SECOND) === -1 && (fn === 'rate' || fn === 'delta')
+        const tree: NumberTree = { kind: 'window', fn, input, windowMs, perSecond }
+        return { tree, unit: windowUnit(fn, measured, perSecond), loose: 'no' }
       })
     }
     case 'abs':
@@ -276,10 +280,11 @@ function literal({ value, unit }: Extract<Node, { kind: 'number' }>): Quantity {
   return { tree, unit: base, loose: isOpenUnit(unit) ? 'per-time' : 'no' }
 }
 
-function windowUnit(fn: WindowFunction, unit: Unit | null): Unit | null {
+function windowUnit(fn: WindowFunction, unit: Unit | null, perSecond: boolean): Unit | null {
   if (fn === 'count') return ONE
+  if (unit !== null && perSecond) return fn === 'rate' ? unit : divide(unit, perSecondUnit)
   if (unit === null || fn !== 'rate') return unit
-  return multiply(unit, perSecond)
+  return multiply(unit, perSecondUnit)
 }
 
 function arithmetic(node: Extract<Node, { kind: 'arithmetic' }>, unitOf: UnitOf): readonly Quantity[] {

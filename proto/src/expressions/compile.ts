@@ -214,7 +214,7 @@ function compileInput(input: ExpressionInput, building: Building): Evaluate {
   return read
 }
 
-/** A name that ends in `_total` counts up, by the convention of OpenMetrics. */
+/** A name that ends in `_total` counts up, by the convention of OpenMetrics, unless its source tells the rate. */
 const isCounter = ({ source, name }: ExpressionInput): boolean => source === 'metric' && name.endsWith('_total')
 
 function compileWindow(tree: Extract<NumberTree, { kind: 'window' }>, building: Building): Evaluate {
@@ -225,7 +225,10 @@ function compileWindow(tree: Extract<NumberTree, { kind: 'window' }>, building: 
   const at = windowAt.get(key) ?? windows.length
   if (at === windows.length) {
     windowAt.set(key, at)
-    windows.push({ layout: windowLayout(fn, windowMs, isCounter(input)), input: inputOf(building, input) })
+    windows.push({
+      layout: windowLayout(fn, windowMs, tree.perSecond ? 'per-second' : isCounter(input) ? 'counter' : 'level'),
+      input: inputOf(building, input),
+    })
   }
   const { layout } = windows[at]!
   const read: Evaluate = (state, moment) => known(readWindow(layout, state.windows[at]!, moment.nowMs))

@@ -155,6 +155,33 @@ describe('values', () => {
   })
 })
 
+test('a rate is not derived again', () => {
+  const samples: Samples = {
+    requests: [
+      [0, 2],
+      [10_000, 4],
+      [20_000, 6],
+    ],
+  }
+  const units = { requests: '{request}/s' }
+  expect(judged('rate(requests, 1m) == 4', samples, 25_000, units)).toBe(1)
+  expect(judged('rate(requests, 1m) > 200/min', samples, 25_000, units)).toBe(1)
+  expect(judged('delta(requests, 1m) == 80', samples, 25_000, units)).toBe(1)
+  expect(
+    judged(
+      'delta(disk_read, 1m) > 1 MB',
+      {
+        disk_read: [
+          [0, 1e5],
+          [20_000, 1e5],
+        ],
+      },
+      25_000,
+    ),
+  ).toBe(1)
+  expect(judged('delta(requests, 1m) > 0', { requests: [[0, 2]] }, 25_000, units)).toBeNaN()
+})
+
 describe('texts', () => {
   test.each([
     ['attributes.country == "IN"', 1],

@@ -5,13 +5,18 @@ const PARTS_MAX = 120
 const PART_MIN_MS = 100
 
 /**
+ * What a window looks at: a level; a counter, which only grows until its source starts anew, so that what falls is such
+ * a start; or a rate per second.
+ */
+export type WindowInput = 'level' | 'counter' | 'per-second'
+
+/**
  * How a function over a window keeps its samples: a ring of sub-buckets by event time in one Float64Array. Element 0
  * is the number of the newest sub-bucket; sub-bucket n takes `stride` elements, the first of them its count.
  */
 export interface WindowLayout {
   readonly fn: WindowFunction
-  /** A number that only grows until its source starts anew: what falls is such a start. */
-  readonly counter: boolean
+  readonly input: WindowInput
   readonly partMs: number
   readonly parts: number
   readonly stride: number
@@ -24,16 +29,16 @@ const STRIDE: Readonly<Record<WindowFunction, number>> = {
   min: 2,
   max: 2,
   stddev: 3,
-  // Time and value of the first sample, of the last one, and the rises between.
+  // Time and value of the first sample, of the last one, and the rises between; the sum of what is a rate.
   rate: 6,
   delta: 6,
   last: 6,
 }
 
 /** `windowMs` is covered by whole sub-buckets: the one of the present moment and those before it. */
-export function windowLayout(fn: WindowFunction, windowMs: number, counter: boolean): WindowLayout {
+export function windowLayout(fn: WindowFunction, windowMs: number, input: WindowInput): WindowLayout {
   const partMs = Math.max(PART_MIN_MS, Math.ceil(windowMs / PARTS_MAX))
-  return { fn, counter, partMs, parts: Math.ceil(windowMs / partMs), stride: STRIDE[fn] }
+  return { fn, input, partMs, parts: Math.ceil(windowMs / partMs), stride: STRIDE[fn] }
 }
 
 export function createWindow({ parts, stride }: WindowLayout): Float64Array {
@@ -59,7 +64,7 @@ export function addToWindow(layout: WindowLayout, ring: Float64Array, timeMs: nu
   else if (fn === 'max') ring[at + 1] = count === 1 ? value : Math.max(ring[at + 1]!, value)
   else if (fn === 'stddev') addToSpread(ring, at, count, value)
   else if (stride === 2) ring[at + 1] = count === 1 ? value : ring[at + 1]! + value
-  else if (stride === 6) addToEnds(ring, at, count, timeMs, value)
+  else if (stride === 6) addToEnds(layout.input, ring, at, count, timeMs, value)
 }
 
 function placeOf({ parts, stride }: WindowLayout, part: number): number {
@@ -80,11 +85,22 @@ function addToSpread(ring: Float64Array, at: number, count: number, value: numbe
 
 const riseOf = (from: number, to: number): number => (to >= from ? to - from : to)
 
-function addToEnds(ring: Float64Array, at: number, count: number, timeMs: number, value: number): void {
+function addToEnds(
+  input: WindowInput,
+  ring: Float64Array,
+  at: number,
+  count: number,
+  timeMs: number,
+  value: number,
+): void {
   if (count === 1) {
     ring[at + 1] = ring[at + 3] = timeMs
     ring[at + 2] = ring[at + 4] = value
-    ring[at + 5] = 0
+    ring[at + 5] = input === 'per-second' ? value : 0
+  } else if (input === 'per-second') {
+    ring[at + 5]! += value
+    ring[at + 1] = Math.min(ring[at + 1]!, timeMs)
+    ring[at + 3] = Math.max(ring[at + 3]!, timeMs)
   } else if (timeMs >= ring[at + 3]!) {
     ring[at + 5]! += riseOf(ring[at + 4]!, value)
     ring[at + 3] = timeMs
@@ -115,7 +131,7 @@ export function readWindow(layout: WindowLayout, ring: Float64Array, nowMs: numb
     case 'avg':
       return readSum(layout, ring, first, last)
     default:
-      return readEnds(layout, ring, first, last)
+      return layout.input === 'per-second' ? readRate(layout, ring, first, last) : readEnds(layout, ring, first, last)
   }
 }
 
@@ -160,6 +176,25 @@ function readSpread(layout: WindowLayout, ring: Float64Array, first: number, las
   return count < 2 ? Number.NaN : Math.sqrt(squares / count)
 }
 
+/** The mean of a rate, or what came together from the first sample to the last. */
+function readRate(layout: WindowLayout, ring: Float64Array, first: number, last: number): number {
+  let count = 0
+  let sum = 0
+  let fromMs = Number.NaN
+  let toMs = Number.NaN
+  for (let part = first; part <= last; part++) {
+    const at = placeOf(layout, part)
+    if (ring[at] === 0) continue
+    if (count === 0) fromMs = ring[at + 1]!
+    toMs = ring[at + 3]!
+    count += ring[at]!
+    sum += ring[at + 5]!
+  }
+  const mean = count === 0 ? Number.NaN : sum / count
+  if (layout.fn === 'rate') return mean
+  return toMs > fromMs ? (mean * (toMs - fromMs)) / 1000 : Number.NaN
+}
+
 function readEnds(layout: WindowLayout, ring: Float64Array, first: number, last: number): number {
   let from = -1
   let to = -1
@@ -176,6 +211,6 @@ function readEnds(layout: WindowLayout, ring: Float64Array, first: number, last:
   if (layout.fn === 'last') return ring[to + 4]!
   const spanMs = ring[to + 3]! - ring[from + 1]!
   if (spanMs <= 0) return Number.NaN
-  const change = layout.counter ? rises : ring[to + 4]! - ring[from + 2]!
+  const change = layout.input === 'counter' ? rises : ring[to + 4]! - ring[from + 2]!
   return layout.fn === 'rate' ? (change / spanMs) * 1000 : change
 }

@@ -1,5 +1,5 @@
 import { createIdTable, type IdTable } from '@driftline/platform/id-table'
-import type { Series } from '@driftline/proto'
+import { MetricKind, type Series } from '@driftline/proto'
 import type { DetectionEngine } from '../detection/engine.ts'
 import { grown } from '../detection/track-table.ts'
 import { columnOf, ownTrack, passedOver } from './columns.ts'
@@ -186,7 +186,10 @@ function takeLaneFor(index: SeriesIndex, at: number, host: HostState, rooms: Roo
   const slot = takeSlot(host, name(state.process), index, rooms)
   const process = slot === -1 ? -1 : processOfSlot(host, slot, rooms.engine)
   if (process === -1) return -1
-  const [metric, attributes, unit] = [name(state.metric), name(state.attributes), name(state.unit)]
+  const [metric, attributes, measured] = [name(state.metric), name(state.attributes), name(state.unit)]
+  // What is counted becomes a rate per second.
+  const isCounted = state.kind[at]! !== MetricKind.GAUGE
+  const unit = isCounted ? `${measured === '1' ? '' : measured}/s` : measured
   const track = rooms.engine.addPlainTrack(process, { metric, attributes, unit })
   if (track === -1) return -1
   state.slot[at] = takeLane(host.lanes, track, slot, state.kind[at]!)

@@ -10,7 +10,9 @@ export function tellReadings(readings: readonly ExpressionReading[], units: Read
   const told = known.slice(0, TOLD_MAX).map(({ text, input, value }) => {
     // A count has no unit, whatever it counts.
     const unit = text.startsWith('count(') ? '' : (units.get(input.name) ?? '')
-    return `${text} ${quantity(value, unit, unit === '1')}${text.startsWith('rate(') ? ' per second' : ''}`
+    if (unit.endsWith('/s') && text.startsWith('delta(')) return `${text} ${quantity(value, unit.slice(0, -2), false)}`
+    const per = text.startsWith('rate(') && !unit.endsWith('/s') ? ' per second' : ''
+    return `${text} ${quantity(value, unit, unit === '1')}${per}`
   })
   const more = known.length - told.length
   return told.join(', ') + (more > 0 ? ` and ${more} more` : '')
