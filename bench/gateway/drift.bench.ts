@@ -8,7 +8,7 @@ const PROCESSES = 1000
 const KPIS = 10
 const HOURS = 24
 const ANOMALIES = 5000
-const ROUNDS = 100
+const ROUNDS = Number(process.argv[2] ?? 100)
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -57,7 +57,7 @@ try {
   process.stdout.write(`${ANOMALIES} anomalies; start of the gateway ${restartMs} ms\n`)
   const strip = async (): Promise<{ up: number }[]> => (await kit.request('/api/v1/overview')).body.estateDrift
   const filling = performance.now()
-  while ((await strip()).filter(({ up }) => up > 0).length < 286) await new Promise((wake) => setTimeout(wake, 50))
+  while ((await strip()).filter(({ up }) => up > 0).length < 286) await new Promise((wake) => setTimeout(wake, 500))
   process.stdout.write(`the day of the strip is there ${Math.round(performance.now() - filling)} ms after the start\n`)
 
   const measure = async (name: string, path: (round: number) => string): Promise<void> => {

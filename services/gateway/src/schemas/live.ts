@@ -14,7 +14,7 @@ export const liveRequest = z
   .strict()
 export type LiveRequest = z.infer<typeof liveRequest>
 
-/** Changes of channel `overview`, at most once a second. */
+/** Changes of channel `overview`: once a second, and within a tenth of one when an alert or anomaly changes. */
 export const overviewChanges = z.object({
   processes: z.array(processItem).describe('Items that changed, whole'),
   counts: statusCounts,
