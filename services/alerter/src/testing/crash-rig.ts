@@ -14,7 +14,7 @@ import { anomalyOf, anomalyRecord, testConfig } from './alerter-test-kit.ts'
 /**
  * The process that the crash test kills: bus, metadata and alerter together. It says `drained` when all that is left
  * from before has been done. Told to go, it publishes an excursion, opened and closed, and kills itself at the step
- * given: each write, and each publish, is a step before, one within and one after.
+ * given: there is one before, within and after each write, and before and after each publish.
  */
 export interface CrashRigArguments {
   readonly dir: string
@@ -28,9 +28,12 @@ export interface CrashRigOrder {
   readonly steps: number
 }
 
-export type CrashRigReport = 'drained' | 'published'
+/** `opened` and `closed`: the bus has acknowledged that record of the excursion. */
+export type CrashRigReport = 'drained' | 'opened' | 'closed'
 
 let stepsLeft = 0
+/** The alerter reads nothing until it is resolved. */
+let gate: Promise<void> = Promise.resolve()
 function step(): void {
   if (stepsLeft > 0 && --stepsLeft === 0) process.kill(process.pid, 'SIGKILL')
 }
@@ -59,6 +62,14 @@ function mortalBus(bus: Bus): Bus {
       await bus.publish(records)
       step()
     },
+    subscribe: (options) =>
+      bus.subscribe({
+        ...options,
+        async handle(batch) {
+          await gate
+          return options.handle(batch)
+        },
+      }),
   }
 }
 
@@ -76,17 +87,21 @@ async function run({ dir, url }: CrashRigArguments): Promise<void> {
   await startAll([metadata, bus, alerter], logger)
   await drained(bus, metadata)
   report('drained')
-  process.on('message', ({ name, steps }: CrashRigOrder) => {
-    stepsLeft = steps
-    void publish(bus, name)
-  })
+  process.on('message', (order: CrashRigOrder) => void obey(bus, order))
 }
 
-async function publish(bus: Bus, name: string): Promise<void> {
+async function obey(bus: Bus, { name, steps }: CrashRigOrder): Promise<void> {
   const anomaly = { id: `an_${name}`, process: `os:web-1:${name}` }
+  let open = (): void => {}
+  gate = new Promise((resolve) => {
+    open = resolve
+  })
   await bus.publish([anomalyRecord(anomalyOf(anomaly))])
+  report('opened')
+  stepsLeft = steps
+  open()
   await bus.publish([anomalyRecord(anomalyOf({ ...anomaly, phase: AnomalyPhase.CLOSED, revision: 2 }))])
-  report('published')
+  report('closed')
 }
 
 async function drained(bus: Bus, { db }: Metadata): Promise<void> {

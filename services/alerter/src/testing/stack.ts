@@ -64,3 +64,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
   }
 }
+
+/** Another alerter over the engines of a stack whose bus it does not read: it shares the outbox alone. */
+export async function startAlerterOver(stack: Stack, config: AlerterConfig): Promise<() => Promise<unknown>> {
+  const logger = createLogger('fatal')
+  const bus: Bus = { ...stack.bus, subscribe: async () => ({ stop: async () => {} }) }
+  const deps = { logger, metrics: createSelfMetrics(), clock: systemClock, bus, metadata: stack.metadata }
+  return startAll([createAlerter(config, deps)], logger)
+}

@@ -6,7 +6,7 @@ import { freePort, type RunningChild, runService } from '../child.ts'
 import { EAGER_WRITER, READY_WITHIN_MS } from './product.ts'
 import { ADMIN_PASSWORD } from './rest.ts'
 
-export const SERVICES = ['writer', 'alerter', 'analyzer', 'intake', 'gateway'] as const
+export const SERVICES = ['writer', 'analyzer', 'intake', 'gateway'] as const
 export type ServiceName = (typeof SERVICES)[number]
 
 /** Addresses of the engines that the services share. */
