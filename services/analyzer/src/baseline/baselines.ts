@@ -10,6 +10,7 @@ import {
   minutesKept,
   quartersKept,
   storedColumns,
+  suspenseKept,
   threeHoursKept,
 } from './columns.ts'
 import { resolutionOf } from './resolutions.ts'
@@ -160,9 +161,9 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     const gap = Math.min(GAP_MINUTES_MAX, Math.max(1, minute - c.lastMinute[track]!))
     c.suspenseSide[track] = side
     c.suspenseMinutes[track]! += gap
-    c.suspenseValue[track * minutesKept + c.suspenseHead[track]!] = residual
-    c.suspenseHead[track] = (c.suspenseHead[track]! + 1) % minutesKept
-    c.suspenseHeld[track] = Math.min(minutesKept, c.suspenseHeld[track]! + 1)
+    c.suspenseValue[track * suspenseKept + c.suspenseHead[track]!] = residual
+    c.suspenseHead[track] = (c.suspenseHead[track]! + 1) % suspenseKept
+    c.suspenseHeld[track] = Math.min(suspenseKept, c.suspenseHeld[track]! + 1)
     const lasting = Math.min(SHIFT_MINUTES_MAX, Math.max(SHIFT_MINUTES_MIN, c.minutes[track]! / 2))
     if (c.suspenseMinutes[track]! >= lasting) shift(track, minute)
   }
@@ -178,7 +179,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   function shift(track: number, minute: number): void {
     const held = c.suspenseHeld[track]!
     median.clear()
-    for (let at = 0; at < held; at++) median.add(c.suspenseValue[track * minutesKept + at]!, 1)
+    for (let at = 0; at < held; at++) median.add(c.suspenseValue[track * suspenseKept + at]!, 1)
     const distance = median.median() - windows.value(track)
     windows.move(track, distance)
     c.variance[track]! += distance * distance * Math.min(1, c.suspenseMinutes[track]! / VARIANCE_MEMORY_MINUTES)

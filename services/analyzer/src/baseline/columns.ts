@@ -4,7 +4,8 @@ import type { DetectorState } from '../detection/detector.ts'
 export const minutesKept = 15
 export const quartersKept = 12
 export const threeHoursKept = 8
-export const episodesKept = 8
+export const episodesKept = 6
+export const suspenseKept = 7
 export const dayHours = 24
 export const weekHours = 168
 
@@ -51,7 +52,7 @@ const layoutOf = (days: number) =>
     suspenseHeld: [Uint8Array, 1],
     suspenseHead: [Uint8Array, 1],
     suspenseMinutes: [Float32Array, 1],
-    suspenseValue: [Float32Array, minutesKept],
+    suspenseValue: [Float32Array, suspenseKept],
     // How far the last excursions went, and when.
     episodeHead: [Uint8Array, 1],
     episodePeak: [Float32Array, episodesKept],

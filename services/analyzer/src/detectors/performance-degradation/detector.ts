@@ -80,24 +80,39 @@ export function createPerformanceDegradation(): Detector {
     return true
   }
 
-  function judge(track: number, context: DetectionContext): void {
+  function judge(track: number, value: number, context: DetectionContext): void {
     const { baselines, tracks } = context
     const minutes = baselines.minutes(track)
     if (c.values[track]! < VALUES_MIN && minutes < MINUTES_INSTEAD) return
     const kpi = tracks.kpi[track]!
     const centre = baselines.centre(track)
+    const plain = limitOf(track, kpi, minutes, context)
+    const scale = Math.max(Math.abs(centre), amounts[kpi]!.info)
+    if (c.side[track] === 0 && isUnremarkable(track, value, centre, minutes, plain, scale)) return
     const level = recentLevel(c, track)
     const side = level > centre ? 1 : -1
     const line = track * 2 + (side > 0 ? 0 : 1)
     const distance = side * (level - usualLevel(track, centre, side, minutes))
-    const plain = limitOf(track, kpi, minutes, context)
-    const scale = Math.max(Math.abs(centre), amounts[kpi]!.info)
     const limit = Math.max(plain, HABIT_MARGIN * c.habit[line]! * scale)
     const isWatched = (watchedSides[kpi]! & (side > 0 ? UP : DOWN)) !== 0
     const isBeyond = isWatched && distance > (c.side[track] === side ? limit * HOLD_SHARE : limit)
     const goesOn = follow(track, isBeyond ? side : 0)
     if (c.run[track]! < HABIT_RUN_MAX) noteDistance(c, line, distance / scale)
     if (goesOn) report(track, level, plain, context)
+  }
+
+  /** The level passes a limit, or what it has reached before, only with a value that does: most need no median. */
+  function isUnremarkable(
+    track: number,
+    value: number,
+    centre: number,
+    minutes: number,
+    plain: number,
+    scale: number,
+  ): boolean {
+    const side = value > centre ? 1 : -1
+    const distance = side * (value - usualLevel(track, centre, side, minutes))
+    return distance <= plain && distance <= c.open[track * 2 + (side > 0 ? 0 : 1)]! * scale
   }
 
   /** What the level is compared with: the centre, or the last quarter of an hour's level when that is nearer to it. */
@@ -157,7 +172,7 @@ export function createPerformanceDegradation(): Detector {
         if (bucketS <= last) continue
         closeBlocks(c, track, last, bucketS, baselines.minutes(track) / 1440)
         takeValue(c, track, bucketS, value)
-        if (baselines.isLearnt(track)) judge(track, context)
+        if (baselines.isLearnt(track)) judge(track, value, context)
       }
     },
     forgetTrack(track) {

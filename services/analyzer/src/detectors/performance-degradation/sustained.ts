@@ -2,7 +2,7 @@
 export const recentKept = 7
 export const runKept = 10
 const momentsKept = 12
-const halfHoursKept = 12
+const halfHoursKept = 8
 const daysKept = 7
 
 const STEP_MEMORY = 250
@@ -177,7 +177,7 @@ function next(c: SustainedColumns, track: number, scale: number, values: Float32
   values[(track * 2 + 1) * kept + at] = 0
 }
 
-/** The height that was reached in 5 of the last 12 times three minutes, 3 of 12 half hours, or 4 of 7 days (each, of less). */
+/** The height that was reached in 5 of the last 12 times three minutes, 3 of 8 half hours, or 4 of 7 days (each, of less). */
 function habitOf(c: SustainedColumns, line: number, days: number): number {
   sort(c.moments, line * momentsKept, momentsKept)
   const ofMoments = sorted[momentsKept - HABIT.moments]!
