@@ -191,9 +191,7 @@ export function takeFinding(core: Core, finding: Finding): void {
   const { processes, state } = core.table
   if (processes.unit(finding.process) !== core.judgedUnit) return
   if (!isWanted(core, type, finding.process)) return
-  // Only groups of a host have a process table that says how long they run.
-  const isGroup = processes.id(finding.process).startsWith('os:')
-  const comesAndGoes = isGroup && (state.flags[finding.process]! & processFlag.longRunning) === 0
+  const comesAndGoes = (state.flags[finding.process]! & processFlag.longRunning) === 0
   if (comesAndGoes && rankOf(type) !== -1) return
   if (core.reports.length >= REPORTS_MAX) core.output.dropped.findings += 1
   else core.reports.push({ type, openAfterMs, closeAfterMs, finding: { ...finding } })

@@ -143,7 +143,8 @@ export function createTrackTable(state: TrackTableState, tracksMax: number): Tra
       state.processUnit[process] = unit
       state.kpiTracks.fill(-1, process * kpiCount, (process + 1) * kpiCount)
       state.firstPlain[process] = -1
-      state.flags[process] = 0
+      // Only a process table can say that something comes and goes.
+      state.flags[process] = processFlag.longRunning
       return process
     },
     kpiTrack(process, kpi) {
