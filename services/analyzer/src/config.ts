@@ -35,6 +35,12 @@ export const analyzerSettings = {
     1_000_000,
     'Lines of numbers of one partition that are watched',
   ),
+  forestsMax: setting(
+    'analyzer.max_forests',
+    count(100_000),
+    200,
+    'Processes of one partition that have an isolation forest',
+  ),
   baselineCalculation: setting(
     'process_monitor.performance_tracking.baseline_calculation',
     z.enum(['rolling_average']),
@@ -130,10 +136,10 @@ export const defaultStepConfig: StepConfig = {
 /** Errors: `config_invalid`. */
 export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
   const settings = readSettings(source, analyzerSettings)
-  const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax, tracksMax } = settings
+  const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax, tracksMax, forestsMax } = settings
   const { baselineWindowMs, trainingWindowMs } = settings
   const { rawRetention, clickhouseUrl } = readSettings(source, analyticsSettings)
-  const detection = { ...defaultDetectionConfig, baselineWindowMs, trainingWindowMs, tracksMax }
+  const detection = { ...defaultDetectionConfig, baselineWindowMs, trainingWindowMs, tracksMax, forestsMax }
   return Object.freeze({
     dataDir,
     epochLifeMs: epochLifeFor(rawRetention),

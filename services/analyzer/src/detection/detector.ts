@@ -158,4 +158,6 @@ export interface DetectionConfig {
   readonly exhaustionShare: number
   /** Tracks of one partition. */
   readonly tracksMax: number
+  /** Processes of one partition that have an isolation forest; 200 unless given. */
+  readonly forestsMax?: number
 }

@@ -29,7 +29,7 @@ const ofProcess = (process: string, kpis: Kpis): Record<string, number> =>
 
 /** The rig with a trainer that is done when a job's time has come. */
 function forestRig(forestsMax = 200) {
-  const rig: DetectorRig = detectorRig((config) => createIsolationForest(config, { forestsMax }))
+  const rig: DetectorRig = detectorRig(createIsolationForest, { forestsMax })
   const jobs: TrainingJob[] = []
   const due: { readonly atMs: number; readonly process: string; readonly model: ForestModel }[] = []
   const lose = { models: false }

@@ -22,11 +22,6 @@ export interface ForestDetector extends Detector {
   takeJobs(): TrainingJob[]
 }
 
-export interface ForestOptions {
-  /** Processes of one partition that have a forest. */
-  readonly forestsMax?: number
-}
-
 const TYPE = 'isolation_forest'
 const VERSION = 1
 const MINUTE_MS = 60_000
@@ -50,6 +45,7 @@ const RARE_MARGIN = 0.08
 /** Features with a smaller share of the isolation are not named. */
 const SHARE_MIN = 0.05
 const JOBS_MAX = 1000
+const FORESTS_MAX = 200
 
 interface Detection {
   readonly config: DetectionConfig
@@ -74,13 +70,10 @@ interface MinuteRows {
 }
 
 /** Finds minutes in which the KPIs of a process are, taken together, unlike those of the weeks before. */
-export function createIsolationForest(
-  config: DetectionConfig,
-  { forestsMax = 200 }: ForestOptions = {},
-): ForestDetector {
+export function createIsolationForest(config: DetectionConfig): ForestDetector {
   const detection: Detection = {
     config,
-    forestsMax,
+    forestsMax: config.forestsMax ?? FORESTS_MAX,
     list: createWatchlist(),
     ready: new Map(),
     minute: { count: 0, process: new Int32Array(64), values: new Float32Array(64 * featureCount), placeOf: new Map() },
