@@ -50,6 +50,11 @@ describe('performance degradation', () => {
     expect(run('cpu', 3600, (s) => (s > 1200 && s % 60 < 5 ? 2 : 0.1))).toEqual([])
   })
 
+  test('the same excursion again within a minute is found again', () => {
+    const isFault = (s: number): boolean => (s >= 1265 && s < 1290) || (s >= 1320 && s < 1345)
+    expect(run('cpu', 1500, (s) => (isFault(s) ? 2 : 0.1))).toHaveLength(2)
+  })
+
   test('what is measured every minute opens with the second value', () => {
     const excursions = run('throughput', 7200, (s) => (s >= 3600 ? 2 : 20), 60)
     expect(excursions).toHaveLength(1)

@@ -27,8 +27,6 @@ const MISSES_MASK = 2 ** runKept - 1
 const SIGNIFICANT_SPREADS = 4
 /** While it lasts, an excursion is over only below this share of the limit that opened it. */
 const HOLD_SHARE = 0.75
-/** Heights of its own that a process may pass by this much. */
-const HABIT_MARGIN = 1.5
 /** Mean steps between neighbouring seconds that chance alone does not hold for ten of them. */
 const STEPS = 1.2
 /** Before a whole week is known, what changes over hours may be its rhythm: only what is faster is told. */
@@ -86,14 +84,16 @@ export function createPerformanceDegradation(): Detector {
     if (c.values[track]! < VALUES_MIN && minutes < MINUTES_INSTEAD) return
     const kpi = tracks.kpi[track]!
     const centre = baselines.centre(track)
-    const plain = limitOf(track, kpi, minutes, context)
     const scale = Math.max(Math.abs(centre), amounts[kpi]!.info)
-    if (c.side[track] === 0 && isUnremarkable(track, value, centre, minutes, plain, scale)) return
+    const share = context.settings(tracks.process[track]!).degradationShare * Math.abs(centre)
+    const least = Math.max(share, amounts[kpi]!.info)
+    if (c.side[track] === 0 && isUnremarkable(track, value, centre, minutes, least, scale)) return
+    const plain = limitOf(track, least, minutes, context)
     const level = recentLevel(c, track)
     const side = level > centre ? 1 : -1
     const line = track * 2 + (side > 0 ? 0 : 1)
     const distance = side * (level - usualLevel(track, centre, side, minutes))
-    const limit = Math.max(plain, HABIT_MARGIN * c.habit[line]! * scale)
+    const limit = Math.max(plain, c.habit[line]! * scale)
     const isWatched = (watchedSides[kpi]! & (side > 0 ? UP : DOWN)) !== 0
     const isBeyond = isWatched && distance > (c.side[track] === side ? limit * HOLD_SHARE : limit)
     const goesOn = follow(track, isBeyond ? side : 0)
@@ -107,12 +107,12 @@ export function createPerformanceDegradation(): Detector {
     value: number,
     centre: number,
     minutes: number,
-    plain: number,
+    least: number,
     scale: number,
   ): boolean {
     const side = value > centre ? 1 : -1
     const distance = side * (value - usualLevel(track, centre, side, minutes))
-    return distance <= plain && distance <= c.open[track * 2 + (side > 0 ? 0 : 1)]! * scale
+    return distance <= least && distance <= c.open[track * 2 + (side > 0 ? 0 : 1)]! * scale
   }
 
   /** What the level is compared with: the centre, or the last quarter of an hour's level when that is nearer to it. */
@@ -121,16 +121,11 @@ export function createPerformanceDegradation(): Detector {
     return side > 0 ? Math.max(centre, c.slow[track]!) : Math.min(centre, c.slow[track]!)
   }
 
-  function limitOf(
-    track: number,
-    kpi: number,
-    minutes: number,
-    { baselines, tracks, settings }: DetectionContext,
-  ): number {
-    const share = settings(tracks.process[track]!).degradationShare * Math.abs(baselines.centre(track))
+  /** `least` is the share and the amount that it takes in any case. */
+  function limitOf(track: number, least: number, minutes: number, { baselines }: DetectionContext): number {
     const noise = c.gapS[track]! > 3 ? 0 : STEPS * c.step[track]!
     const spreads = SIGNIFICANT_SPREADS * baselines.spread(track)
-    return Math.max(youth(minutes) * Math.max(spreads, share, amounts[kpi]!.info), noise)
+    return Math.max(youth(minutes) * Math.max(spreads, least), noise)
   }
 
   function report(track: number, value: number, limit: number, { baselines, tracks, report }: DetectionContext): void {
