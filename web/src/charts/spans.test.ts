@@ -94,6 +94,10 @@ describe('spans', () => {
       },
     ])
   })
+  test('take their side from the score where there is one, else from the range', () => {
+    expect(of({ worstValue: 1, score: 3 })[0]?.colour).toBe('var(--up-1)')
+    expect(of({ type: 'threshold', score: 0, worstValue: 0.1 })[0]?.colour).toBe('var(--dn-2)')
+  })
   test('are cut to what is shown, and cold below normal', () => {
     const ended = new Date(start + 2 * minute).toISOString()
     const [span] = of({

@@ -149,7 +149,9 @@ export function spansOf(
     .filter(({ from, to }) => to > fromMs && from < toMs)
     .sort((a, b) => a.from - b.from)
     .map(({ one, from, to }) => {
-      const above = one.expected.high === null || (one.worstValue ?? one.value ?? 0) > one.expected.high
+      // The range of the last record may hold what was far outside of the one before: the score knows the side.
+      const beyond = one.expected.high === null || (one.worstValue ?? one.value ?? 0) > one.expected.high
+      const above = isSigma(one) ? one.score > 0 : beyond
       const size = isSigma(one) ? Math.abs(one.score) : one.severity === 'critical' ? 16 : 6
       const lasted =
         one.endedAt === null ? `since ${format.minute(from)}` : `${format.minute(from)}–${format.minute(to)}`

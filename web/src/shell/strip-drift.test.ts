@@ -87,6 +87,12 @@ describe('glyphs', () => {
     )
     expect(found.map((one) => one.count)).toEqual([2, 2])
   })
+  test('glyphs never stand closer than they merge', () => {
+    const many = Array.from({ length: 40 }, (_, i) => anomaly(i * 13, i % 7 === 0 ? 'critical' : 'warning'))
+    const found = stripGlyphs(many, axis, 24)
+    expect(found.reduce((sum, one) => sum + one.count, 0)).toBe(40)
+    for (const [i, one] of found.entries()) if (i > 0) expect(one.x - found[i - 1]!.x).toBeGreaterThanOrEqual(24)
+  })
   test('what is outside of the axis has no glyph', () => {
     expect(stripGlyphs([anomaly(-5, 'critical'), anomaly(1441, 'critical')], axis, 24)).toEqual([])
   })

@@ -169,5 +169,24 @@ export function stripGlyphs(anomalies: Iterable<Anomaly>, axis: Axis, mergePx: n
       if (order.indexOf(state) > order.indexOf(before.state)) before.state = state
     } else merged.push({ first: x, last: x, state, count: 1, fromMs: ms, toMs: ms })
   }
-  return merged.map(({ first, last, ...rest }) => ({ x: (first + last) / 2, ...rest }))
+  const placed = merged.map(({ first, last, ...rest }) => ({ x: (first + last) / 2, ...rest }))
+  // A glyph stands in the middle of what it stands for, which may be too near to the next one.
+  const apart: StripGlyph[] = []
+  for (const glyph of placed) {
+    const before = apart.at(-1)
+    if (before && glyph.x - before.x < mergePx) apart[apart.length - 1] = together(before, glyph)
+    else apart.push(glyph)
+  }
+  return apart
+}
+
+function together(a: StripGlyph, b: StripGlyph): StripGlyph {
+  const count = a.count + b.count
+  return {
+    x: (a.x * a.count + b.x * b.count) / count,
+    state: order.indexOf(a.state) > order.indexOf(b.state) ? a.state : b.state,
+    count,
+    fromMs: a.fromMs,
+    toMs: b.toMs,
+  }
 }
