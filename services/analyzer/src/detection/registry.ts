@@ -1,4 +1,5 @@
 import { createBaselines } from '../baseline/baselines.ts'
+import { createErrorSpike } from '../detectors/error-spike/detector.ts'
 import { createExpression } from '../detectors/expression/detector.ts'
 import { createFlapping } from '../detectors/flapping/detector.ts'
 import { createIsolationForest } from '../detectors/isolation-forest/detector.ts'
@@ -14,6 +15,7 @@ import { describe } from './words.ts'
 
 /** Every detector, one line per folder. The order is that in which they look at a bucket. */
 export const detectors: readonly CreateDetector[] = [
+  createErrorSpike,
   createPerformanceDegradation,
   createThreshold,
   createExpression,
