@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { defaultStreamingConfig } from '../../../services/analyzer/src/detectors/streaming/config.ts'
 import { alarmScore, createStreaming } from '../../../services/analyzer/src/detectors/streaming/streaming.ts'
+import { stampToMs } from './series.ts'
 
 const DETECTOR = 'driftline'
 const HEADER = 'timestamp,value,anomaly_score,label'
@@ -24,15 +25,10 @@ function fileNames(nab: string): string[] {
   const path = join(nab, 'labels', 'combined_windows.json')
   const text = readText(path, 'the list of files')
   try {
-    return Object.keys(JSON.parse(text) as object)
+    return Object.keys(JSON.parse(text) as Record<string, unknown>)
   } catch (cause) {
     throw new Complaint(`${path} is not JSON`, { cause })
   }
-}
-
-/** Times of NAB name no zone: read as UTC, which keeps hours of the day apart as well as any other. */
-function timeMs(stamp: string): number {
-  return Date.parse(`${stamp.trim().replace(' ', 'T')}Z`)
 }
 
 /** The rows of one file with their scores: each judged from the rows before it alone. */
@@ -42,7 +38,7 @@ function scored(csv: string): string[] {
   const out = [HEADER]
   for (const line of lines.slice(1)) {
     const [stamp = '', value = ''] = line.split(',')
-    detector.observe(0, timeMs(stamp), Number(value))
+    detector.observe(0, stampToMs(stamp), Number(value))
     out.push(`${stamp},${value},${detector.score},0`)
   }
   return out

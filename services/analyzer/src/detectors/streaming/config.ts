@@ -20,6 +20,8 @@ export interface StreamingConfig {
   readonly slowRows: number
   /** A row moves what is learned by no more than this many spreads: one absurd value must not blind for long. */
   readonly reachSpreads: number
+  /** Rows over which it is forgotten how far rows were away. */
+  readonly reachRows: number
   /** Span over which a forecaster's errors tell how far it is trusted. */
   readonly trustRows: number
   /** Rows after which the mean of a half hour, or of an hour of the week, gives old rows up for new ones. */
@@ -41,7 +43,7 @@ export interface StreamingConfig {
 
 /** What ships: the product and the benchmark use the same. `bench/detection/nab/README.md` tells how it was chosen. */
 export const defaultStreamingConfig: StreamingConfig = {
-  threshold: 1.4,
+  threshold: 1.6,
   habituation: 0.3,
   habituationGrowth: 2,
   habituationRowsMin: 200,
@@ -55,6 +57,7 @@ export const defaultStreamingConfig: StreamingConfig = {
   slowRows: 100,
   centreRows: 300,
   reachSpreads: 1000,
+  reachRows: 10_000,
   trustRows: 1000,
   seasonRowsMax: 150,
   blockRowsMin: 20,

@@ -117,16 +117,16 @@ export function createStreaming(
 }
 
 /**
- * The value as far as it is believed: a row moves what is learned by no more than many spreads. Where all rows were
- * the same so far, the first that differs is not believed, the next that is as far away is.
+ * The value as far as it is believed: a row moves what is learned by no more than many spreads, or than rows before
+ * it were away. Where all rows were the same so far, the first that differs is remembered, not believed.
  */
 function withinReach(state: StreamingColumns, config: StreamingConfig, slot: number, value: number): number {
   const centre = state.centre[slot]!
-  const spread = state.spread[slot]!
-  const distance = value - centre
-  const reach = spread > 0 ? config.reachSpreads * spread : state.reach[slot]!
-  if (distance !== 0) state.reach[slot] = Math.abs(distance)
-  return Math.abs(distance) <= reach ? value : centre + Math.sign(distance) * reach
+  const distance = Math.abs(value - centre)
+  const reach = state.reach[slot]! * (1 - 1 / config.reachRows)
+  const most = Math.max(config.reachSpreads * state.spread[slot]!, reach)
+  state.reach[slot] = Math.max(reach, most > 0 ? Math.min(distance, 2 * most) : distance)
+  return distance <= most ? value : centre + Math.sign(value - centre) * most
 }
 
 /** The views of the row itself, which keep nothing: they see the value as it came. */
