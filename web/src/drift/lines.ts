@@ -82,5 +82,3 @@ export function createDriftLines() {
     all: (): Iterable<DriftLine> => lines.values(),
   }
 }
-
-export type DriftLines = ReturnType<typeof createDriftLines>
