@@ -50,7 +50,7 @@ export function createExpression(_config: DetectionConfig): Detector {
     closeAfterMs: 10_000,
     onBucket(bucket, context) {
       if (judging.restored) bindRestored(judging, context)
-      takeInTracks(judging, bucket, context)
+      if (!takeInTracks(judging, bucket, context)) return
       takeInValues(judging, bucket, context)
       for (let i = 0; i < touched.length; i++) {
         const group = touched[i]!
@@ -105,14 +105,26 @@ function bindRestored(judging: Judging, context: DetectionContext): void {
   }
 }
 
-/** Notes the tracks that rules name and that are new, so that their processes are bound anew, once for all of them. */
-function takeInTracks(judging: Judging, bucket: ClosedBucket, context: DetectionContext): void {
+/**
+ * Notes the tracks that rules name and that are new, so that their processes are bound anew, once for all of them.
+ * Answers whether there is any rule.
+ */
+function takeInTracks(judging: Judging, bucket: ClosedBucket, context: DetectionContext): boolean {
+  let isAny = false
   const { bindings, state, compiler, ownerOf } = judging
+  const processOf = context.tracks.process
+  let process = -1
+  let rules: readonly ExpressionRule[] = []
   for (let i = 0; i < bucket.count; i++) {
     const track = bucket.track[i]!
-    const process = context.tracks.process[track]!
-    const rules = context.settings(process).expressions
-    if (rules.length === 0 || bindings.get(process)?.routes.has(track)) continue
+    // Values of one process come one after the other.
+    if (processOf[track] !== process) {
+      process = processOf[track]!
+      rules = context.settings(process).expressions
+    }
+    if (rules.length === 0) continue
+    isAny = true
+    if (bindings.get(process)?.routes.has(track)) continue
     const metric = context.tracks.metric(track)
     if (!rules.some(({ expression }) => compiler.names(expression, metric))) continue
     const own: ProcessState = state.processes.get(process) ?? { tracks: [], rules: new Map() }
@@ -121,16 +133,23 @@ function takeInTracks(judging: Judging, bucket: ClosedBucket, context: Detection
     ownerOf.set(track, process)
     bindings.delete(process)
   }
+  return isAny
 }
 
 function takeInValues(judging: Judging, bucket: ClosedBucket, context: DetectionContext): void {
   const { touched, touchedProcess } = judging
   touched.length = 0
   touchedProcess.length = 0
+  const processOf = context.tracks.process
+  let process = -1
+  let rules: readonly ExpressionRule[] = []
   for (let i = 0; i < bucket.count; i++) {
     const track = bucket.track[i]!
-    const process = context.tracks.process[track]!
-    const rules = context.settings(process).expressions
+    // Values of one process come one after the other.
+    if (processOf[track] !== process) {
+      process = processOf[track]!
+      rules = context.settings(process).expressions
+    }
     if (rules.length === 0) continue
     const { routes } = bindingOf(judging, process, rules, context)
     const ways = routes.get(track)

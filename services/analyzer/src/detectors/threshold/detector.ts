@@ -26,9 +26,15 @@ export function createThreshold(_config: DetectionConfig): Detector {
     closeAfterMs: 10_000,
     onBucket(bucket, context) {
       const { process } = context.tracks
+      let of = -1
+      let thresholds: readonly Threshold[] = []
       for (let i = 0; i < bucket.count; i++) {
         const track = bucket.track[i]!
-        const { thresholds } = context.settings(process[track]!)
+        // Values of one process come one after the other.
+        if (process[track] !== of) {
+          of = process[track]!
+          thresholds = context.settings(of).thresholds
+        }
         if (thresholds.length === 0) continue
         judgeTrack(state, thresholds, track, bucket.value[i]!, bucket, context)
       }
