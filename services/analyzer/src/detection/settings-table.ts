@@ -38,6 +38,8 @@ interface Scheduled {
 
 /** Changes kept per process and kind: those to come and those in effect; the oldest goes. */
 const KEPT = 4
+/** Of models, the one in effect and the one to come: each has some 20 KB, and is in every checkpoint. */
+const MODELS_KEPT = 2
 /** Processes with settings or models of their own, of one partition; those beyond are refused. */
 const OWNERS_MAX = 20_000
 
@@ -61,7 +63,7 @@ export function createSettingsTable(base: EffectiveSettings, state: SettingsStat
     let at = list.length
     while (at > 0 && list[at - 1]!.effectiveMs > scheduled.effectiveMs) at -= 1
     list.splice(at, 0, scheduled)
-    if (list.length > KEPT) list.shift()
+    if (list.length > (into === models ? MODELS_KEPT : KEPT)) list.shift()
     into.set(key, list)
     version += 1
     return true
