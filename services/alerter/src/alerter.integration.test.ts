@@ -177,6 +177,9 @@ function episodesOver(engine: () => Promise<Partial<StackOptions>>): void {
       .select('value')
       .where('key', '=', 'alerting.webhook_secret.ops')
       .execute()
+    const told = stack.metadata.db.selectFrom('settings').select('value').where('key', '=', 'alerting.channels')
+    const recipients = [`webhook:${new URL(receiver.url).origin}`]
+    expect(await told.execute()).toEqual([{ value: [{ name: 'ops', channel: 'webhook', recipients }] }])
     await stack.restart(config)
     await stack.publish(anomalyOf())
     const { text, headers } = await eventually('the alert is told of', () => receiver.received[0])

@@ -17,6 +17,7 @@ import { type Found, readFinding } from './finding.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { createDispatcher } from './outbox/dispatcher.ts'
 import { createOutbox } from './outbox/outbox.ts'
+import { tellChannels } from './tell-channels.ts'
 import { createWebhookKeys } from './webhook-keys.ts'
 
 export interface AlerterDeps {
@@ -79,6 +80,7 @@ export function createAlerter(config: AlerterConfig, deps: AlerterDeps): Compone
   return {
     name: 'alerter',
     async start() {
+      await tellChannels(config.channels, channels, deps)
       await warnOfTheUnready(config, webhookKey, logger)
       await dispatcher.start()
       await decisions.start()

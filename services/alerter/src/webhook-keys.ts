@@ -3,10 +3,10 @@ import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { keyOf, newSecret } from './channels/webhook/signature.ts'
 
 /** The tenant whose administrators see and own what the installation's channels need. */
-const TENANT = 'default'
+export const INSTALLATION_TENANT = 'default'
 
 /** Key in the table `settings` of a webhook's secret that we made, a text `whsec_...`; for administrators only. */
-const webhookSecretSetting = (channel: string): string => `alerting.webhook_secret.${channel}`
+export const webhookSecretSetting = (channel: string): string => `alerting.webhook_secret.${channel}`
 
 /** Answers the key that a webhook signs with: that of its secret, or of one that is made once and kept. */
 export function createWebhookKeys(deps: { readonly metadata: Metadata; readonly clock: Clock }) {
@@ -30,13 +30,19 @@ async function keptSecret(
   return metadata.transaction(async (transaction) => {
     await transaction
       .insertInto('settings')
-      .values({ tenant: TENANT, key, value: newSecret(), updated_at: new Date(clock.nowMs()), updated_by: 'system' })
+      .values({
+        tenant: INSTALLATION_TENANT,
+        key,
+        value: newSecret(),
+        updated_at: new Date(clock.nowMs()),
+        updated_by: 'system',
+      })
       .onConflict((conflict) => conflict.columns(['tenant', 'key']).doNothing())
       .execute()
     const row = await transaction
       .selectFrom('settings')
       .select('value')
-      .where('tenant', '=', TENANT)
+      .where('tenant', '=', INSTALLATION_TENANT)
       .where('key', '=', key)
       .executeTakeFirstOrThrow()
     return String(row.value)
