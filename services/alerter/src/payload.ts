@@ -60,7 +60,7 @@ export function alertPayload(
       acknowledgedBy: episode.acknowledgedBy,
       resolvedAt: isoOrNull(episode.resolvedAtMs),
       resolvedBy: episode.resolvedBy,
-      url: publicUrl === null ? null : `${publicUrl}/alerts?id=${encodeURIComponent(episode.id)}`,
+      url: publicUrl === null ? null : `${publicUrl}/alerts/${encodeURIComponent(episode.id)}`,
       anomaly,
     },
   }

@@ -15,10 +15,10 @@ const payload = (changes: Record<string, string | null> = {}) => ({
 })
 
 it('says what, where and since when', () => {
-  const mail = mailOf('opened', payload({ url: 'https://driftline.example/alerts?id=al_1' }))
+  const mail = mailOf('opened', payload({ url: 'https://driftline.example/alerts/al_1' }))
   expect(mail.subject).toBe('Alert (critical): os:web-1:nginx: CPU is 370 %')
   expect(mail.text).toContain('Since: 2026-01-01T00:00:00.000Z')
-  expect(mail.html).toContain('<a href="https://driftline.example/alerts?id=al_1">')
+  expect(mail.html).toContain('<a href="https://driftline.example/alerts/al_1">')
 })
 
 it('says who resolved it', () => {
