@@ -28,7 +28,9 @@ interface Row {
 const made = (kind: (typeof kindsOfProcesses)[number], seed: number): MadeUpProcess =>
   kind.make(createDice(seed * 7919 + kind.kind.length * 104_729), kind.kind)
 
-const chosen = kindsOfProcesses.filter(({ kind }) => only === undefined || kind.includes(only))
+const chosen = kindsOfProcesses.filter(
+  ({ kind }) => only === undefined || only.split('|').some((part) => kind.includes(part)),
+)
 
 function calm(): Row[] {
   return chosen.map((kind) => {
@@ -70,7 +72,8 @@ interface Found {
   faults: number
   found: number
   soon: number
-  falseOnes: number
+  later: number
+  laterSoon: number
   readonly delays: number[]
 }
 
@@ -82,7 +85,7 @@ function faults(multiple: number): Map<string, Found> {
     const processes = Array.from({ length: each }, (_, seed) => made(kind, seed + 1))
     const tracks = processes.map(({ metric }, at) => ({ metric, process: `service:made-up-${at}` }))
     const rig = createBaselineRig(tracks, createPerformanceDegradation())
-    const result: Found = { faults: 0, found: 0, soon: 0, falseOnes: 0, delays: [] }
+    const result: Found = { faults: 0, found: 0, soon: 0, later: 0, laterSoon: 0, delays: [] }
     const starts: number[] = []
     for (let s = DAY; s < days * DAY; s += 2 * DAY) starts.push(Math.floor(s + dice.uniform() * 1.5 * DAY))
     const values = new Float64Array(each)
@@ -104,11 +107,16 @@ function faults(multiple: number): Map<string, Found> {
         const found = rig.excursions.find(
           (e) => e.track === at && e.openedMs > from && e.openedMs <= from + FAULT_S * 1000,
         )
+        const isLater = start >= 8 * DAY
         result.faults += 1
+        if (isLater) result.later += 1
+        if (only !== undefined) print(new Date(from).toISOString(), at, found ? 'found' : 'missed')
         if (!found) continue
         result.found += 1
         result.delays.push((found.openedMs - from) / 1000)
-        if (found.openedMs - from <= 15_000) result.soon += 1
+        if (found.openedMs - from > 15_000) continue
+        result.soon += 1
+        if (isLater) result.laterSoon += 1
       }
     }
     results.set(kind.kind, result)
@@ -146,7 +154,9 @@ for (const multiple of (options.get('multiples') ?? '2,3').split(',').filter(Boo
   print(`\nfaults of ${multiple} times`)
   let soon = 0
   let all = 0
-  for (const [kind, { faults: count, found, soon: early, delays }] of faults(multiple)) {
+  let later = 0
+  let laterAll = 0
+  for (const [kind, { faults: count, found, soon: early, later: laterCount, laterSoon, delays }] of faults(multiple)) {
     delays.sort((a, b) => a - b)
     print(
       kind.padEnd(32),
@@ -158,7 +168,9 @@ for (const multiple of (options.get('multiples') ?? '2,3').split(',').filter(Boo
     if (chosen.find((one) => one.kind === kind)!.make(createDice(1), '').fault.kind === 'times') {
       soon += early
       all += count
+      later += laterSoon
+      laterAll += laterCount
     }
   }
-  print('steady ones, within 15 s', percent(soon, all))
+  print('steady ones, within 15 s', percent(soon, all), 'from the second week on', percent(later, laterAll))
 }

@@ -9,8 +9,8 @@ const STEP_MEMORY = 250
 const SLOW_MEMORY_S = 900
 const SECONDS = { moment: 180, halfHour: 1800, day: 86_400 } as const
 /** In how many of the kept blocks a height must have been reached to be one of the process's own. */
-/** Heights of its own that a process may pass by this much: short blocks have seen less of what it may do. */
-const MARGIN = { moments: 1.5, halfHours: 1.35, days: 1.2 } as const
+/** Heights of its own that a process may pass by this much. */
+const MARGIN = 1.5
 const HABIT = { moments: 5, halfHours: 3, days: 4 } as const
 
 /** What is kept per track: the type and how many elements. Two sides: above the centre, and below. */
@@ -182,10 +182,10 @@ function next(c: SustainedColumns, track: number, scale: number, values: Float32
 /** The height that was reached in 5 of the last 12 times three minutes, 3 of 8 half hours, or 4 of 7 days (each, of less). */
 function habitOf(c: SustainedColumns, line: number, days: number): number {
   sort(c.moments, line * momentsKept, momentsKept)
-  const ofMoments = MARGIN.moments * sorted[momentsKept - HABIT.moments]!
+  const ofMoments = MARGIN * sorted[momentsKept - HABIT.moments]!
   sort(c.halfHours, line * halfHoursKept, halfHoursKept)
-  const ofHalfHours = MARGIN.halfHours * sorted[halfHoursKept - HABIT.halfHours]!
+  const ofHalfHours = MARGIN * sorted[halfHoursKept - HABIT.halfHours]!
   sort(c.days, line * daysKept, daysKept)
-  const ofDays = MARGIN.days * sorted[daysKept - Math.min(HABIT.days, Math.max(2, Math.ceil(days)))]!
+  const ofDays = MARGIN * sorted[daysKept - Math.min(HABIT.days, Math.max(2, Math.ceil(days)))]!
   return Math.max(ofMoments, ofHalfHours, ofDays)
 }
