@@ -22,6 +22,8 @@ export interface Source {
   readonly series: readonly Series[]
   readonly ids: BigUint64Array
   readonly value: Float64Array
+  /** What each series is around. */
+  readonly level: Float64Array
 }
 
 function sourceOf(process: string, series: readonly Series[]): Source {
@@ -31,7 +33,14 @@ function sourceOf(process: string, series: readonly Series[]): Source {
     series,
     ids: BigUint64Array.from(series, ({ id }) => id),
     value: new Float64Array(series.length),
+    level: Float64Array.from(series, levelOf),
   }
+}
+
+/** Nothing is near its limit: shares of a third, limits that are far. */
+function levelOf({ metric }: Series, at: number): number {
+  if (metric.endsWith('.utilization') || metric.endsWith('.share')) return 0.3
+  return metric.endsWith('.limit') ? 1e6 : 1 + (at % 97)
 }
 
 function seriesOf(process: string, metric: string, attributes: string, kind = MetricKind.GAUGE): Series {
@@ -76,9 +85,9 @@ const HEADERS = {
 
 /** Bytes of one sample of each series of a source, noisy around a level of its own, with the hours of the day. */
 export function scanOf(source: Source, second: number): Uint8Array {
-  const { value, ids } = source
+  const { value, ids, level } = source
   const day = 1 + 0.2 * Math.sin((second / 86_400) * 2 * Math.PI)
-  for (let at = 0; at < value.length; at++) value[at] = (1 + (at % 97)) * (day + 0.05 * noise(at, second))
+  for (let at = 0; at < value.length; at++) value[at] = level[at]! * (day + 0.05 * noise(at, second))
   return encodeSamples({
     baseTimeMs: BigInt(START_MS + second * 1000 + 100),
     seriesPairs: ids,
