@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -16,6 +16,13 @@ beforeAll(() => {
   ])
 })
 afterAll(() => rmSync(outdir, { recursive: true, force: true }))
+
+function complaintsOf(name: string, program: string): string {
+  writeFileSync(join(outdir, name), program)
+  const tsc = join(client, '../node_modules/typescript/bin/tsc')
+  const flags = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023']
+  return spawnSync(process.execPath, [tsc, join(outdir, name), ...flags]).stdout.toString()
+}
 
 it('the built client is a program of its own, and says why it cannot reach anybody', () => {
   const program = `
@@ -35,11 +42,8 @@ it('its declarations hold for a program that knows nothing of this checkout', ()
     const client: DriftlineClient = createDriftlineClient({ address: '127.0.0.1:8091', apiKey: 'x', tls: true })
     export const metrics: Promise<ProcessMetrics> = client.monitorProcess('host:a')
     export const isFinal = (error: unknown): boolean => error instanceof DriftlineError && !error.retryable
-    // @ts-expect-error a range is of dates
-    client.trackPerformance('host:a', { from: 'yesterday' })`
-  writeFileSync(join(outdir, 'program.ts'), program)
-  const tsc = join(client, '../node_modules/typescript/bin/tsc')
-  const flags = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023']
-  execFileSync(process.execPath, [tsc, join(outdir, 'program.ts'), ...flags], { stdio: 'inherit' })
+    client.trackPerformance('host:a', { from: FROM })`
+  expect(complaintsOf('right.ts', program.replace('FROM', 'new Date(0)'))).toBe('')
+  expect(complaintsOf('wrong.ts', program.replace('FROM', "'yesterday'"))).toMatch(/'string' is not assignable to/)
   expect(readFileSync(join(outdir, 'types.d.ts'), 'utf8')).not.toContain('import')
 })
