@@ -118,6 +118,8 @@ describe('words', () => {
       expectedWords(anomaly({ expected: { low: null, high: 90, centre: null }, unit: 'Cel', metric: 't' }), format),
     ).toBe('normal up to 90 °C')
     expect(expectedWords(anomaly({ expected: { low: null, high: null, centre: null } }), format)).toBe('')
+    // Restarts are counted of the process: no chart has their number.
+    expect(expectedWords(anomaly({ metric: null }), format)).toBe('')
   })
   test('of values in the unit of their KPI or their own', () => {
     expect(quantityOfUnit('{cpu}', 3.7, 'cpu')).toEqual({ value: '370.0', unit: '%' })

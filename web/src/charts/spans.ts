@@ -121,8 +121,9 @@ export function bandTop(band: NormalBand | null, fromMs: number, toMs: number): 
   return top
 }
 
-/** The normal range of an anomaly in words: `normal 2.1–3.7 mm/s`; empty where none is known. */
+/** The normal range of an anomaly in words: `normal 2.1–3.7 mm/s`; empty where none is known, or of no line of numbers. */
 export function expectedWords(anomaly: Anomaly, format: Format): string {
+  if (anomaly.metric === null) return ''
   const { low, high } = anomaly.expected
   const words = [low, high].map((value) => quantityOfUnit(anomaly.unit, value, anomaly.metric))
   if (words[0] && words[1]) return `normal ${format.range(words[0], words[1])}`

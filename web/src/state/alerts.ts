@@ -84,6 +84,15 @@ export const useAlerts = defineStore('alerts', () => {
     loaded,
     open,
     lasting,
+    /** The oldest open anomaly of a process that is one of those asked for. */
+    lastingOf(processId: string, isMeant: (anomaly: Anomaly) => boolean): Anomaly | null {
+      let oldest: Anomaly | null = null
+      for (const one of anomalies.value.values()) {
+        if (one.processId !== processId || one.endedAt !== null || !isMeant(one)) continue
+        if (oldest === null || one.timestamp < oldest.timestamp) oldest = one
+      }
+      return oldest
+    },
     arrived,
     count: computed(() => open.value.length),
     hasCritical: computed(() => open.value.some((one) => one.severity === 'critical' && !isSilence(one))),

@@ -20,8 +20,11 @@ export interface FindingInput {
   readonly nowMs: number
   /** The moment shown, or null when live. */
   readonly atMs: number | null
-  /** The worst open anomaly of a process: when it began (ms), and by what KPI. */
-  readonly worstOf?: (processId: string) => { readonly sinceMs: number; readonly metric: string | null } | null
+  /** The open anomaly of a process that tells of `kpi`, else its worst: when it began (ms), and by what KPI. */
+  readonly worstOf?: (
+    processId: string,
+    kpi: string | null,
+  ) => { readonly sinceMs: number; readonly metric: string | null } | null
 }
 
 const freshMs = 30 * 60_000
@@ -87,7 +90,7 @@ function drifting(input: FindingInput, off: readonly ProcessItem[], format: Form
   const far = [...off].sort((a, b) => driftRank(b) - driftRank(a))[0]
   const band = bandOf(far?.drift)
   const name = far ? readableId(far.processId).last : ''
-  const worst = far && !then ? (input.worstOf?.(far.processId) ?? null) : null
+  const worst = far && !then ? (input.worstOf?.(far.processId, far.driftKpi) ?? null) : null
   // What a rule found is said in its words: how far off something else is would explain nothing.
   const isOther = far?.driftKpi === null || (worst !== null && chartOf(worst.metric) !== chartOf(far?.driftKpi ?? null))
   if (!far || band === '' || (isOther && far.reason)) {
