@@ -10,7 +10,7 @@ export interface LabelledSeries {
   readonly windows: readonly (readonly [number, number])[]
 }
 
-/** Times of NAB name no zone: read as UTC, which keeps hours of the day apart as well as any other. */
+/** Times of NAB name no zone: read as UTC, which tells the hours of the day apart like every other zone. */
 export function stampToMs(stamp: string): number {
   return Date.parse(`${stamp.trim().replace(' ', 'T')}Z`)
 }
