@@ -1,4 +1,4 @@
-export { type ConditionTree, checkExpression } from './check.ts'
+export { checkExpression } from './check.ts'
 export {
   compileExpression,
   type ExpressionMoment,
@@ -6,8 +6,6 @@ export {
   type ExpressionReading,
   type ExpressionState,
 } from './compile.ts'
-export type { ExpressionInput, UnitOf } from './names.ts'
+export type { UnitOf } from './names.ts'
 export { parseExpression } from './parse.ts'
-export { printExpression } from './print.ts'
-export { renderExpressionError } from './report.ts'
-export { type Expression, type ExpressionError, type ExpressionOutcome, expressionLimits } from './syntax.ts'
+export { type Expression, expressionLimits } from './syntax.ts'
