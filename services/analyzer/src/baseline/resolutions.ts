@@ -20,7 +20,7 @@ const meaningful: Readonly<Record<string, number>> = {
 }
 
 /** By number of the KPI; 0 for those that are not in the table. */
-export const meaningfulAmount: readonly number[] = kpis.map(({ name }) => meaningful[name] ?? 0)
+const meaningfulAmount: readonly number[] = kpis.map(({ name }) => meaningful[name] ?? 0)
 
 /** The least spread of a KPI by its number; 0 for plain series, whose resolution is read off their values. */
 export const resolutionOf = (kpi: number): number => (kpi < 0 ? 0 : (meaningfulAmount[kpi] ?? 0) / 4)

@@ -1,5 +1,5 @@
 /** Seconds that the recent level is the median of. */
-export const recentKept = 7
+const recentKept = 7
 export const runKept = 10
 const momentsKept = 12
 const halfHoursKept = 8
