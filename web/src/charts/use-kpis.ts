@@ -32,7 +32,10 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
   processId: Ref<string>,
   pixels: Ref<number>,
   intervalS: Ref<number>,
-  { onChanges }: { readonly onChanges?: (changes: ProcessChanges) => void } = {},
+  {
+    onChanges,
+    absent,
+  }: { readonly onChanges?: (changes: ProcessChanges) => void; readonly absent?: Ref<boolean> } = {},
 ) {
   const time = useTime()
   const series = shallowRef<ReadonlyMap<KpiId, ChartSeries>>(new Map())
@@ -148,7 +151,7 @@ export function useKpis<Detail extends { metrics: ProcessMetrics | null }>(
     if (rest.metrics && rest.metrics.timestamp !== latest.value?.timestamp) take(rest.metrics)
     onChanges?.({ ...rest, ...(driftPoint ? { driftPoint } : {}), ...(anomalies ? { anomalies } : {}) })
   }
-  const live = useLive<Detail, ProcessChanges>(() => `process:${processId.value}`, {
+  const live = useLive<Detail, ProcessChanges>(() => (absent?.value ? null : `process:${processId.value}`), {
     snapshot(value) {
       detail.value = value
       const heardMs = value.metrics ? Date.parse(value.metrics.timestamp) : Number.NaN
