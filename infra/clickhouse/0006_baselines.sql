@@ -69,5 +69,11 @@ FROM
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS drift_view TO drift AS
 SELECT tenant, minute, process, max(greatest(deviation, 0)) AS up, min(least(deviation, 0)) AS down
-FROM (SELECT tenant, minute, process, assumeNotNull(deviation) AS deviation FROM baselines WHERE deviation IS NOT NULL)
+FROM
+(
+    SELECT tenant, minute, process, assumeNotNull(deviation) AS deviation
+    FROM baselines
+    -- As isPartOfDrift in proto/src/kpis.ts: of hosts and their groups, the KPIs.
+    WHERE deviation IS NOT NULL AND (attributes = '' OR NOT match(process, '^(host|os):'))
+)
 GROUP BY tenant, minute, process;

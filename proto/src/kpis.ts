@@ -45,3 +45,10 @@ const numbers = new Map<string, number>(kpis.map(({ name }, at) => [name, at]))
 
 /** The number of a KPI; -1 for what is none. */
 export const kpiNumber = (name: string): number => numbers.get(name) ?? -1
+
+/**
+ * Whether a line of a BaselineBatch is part of its process's drift. Of hosts and their groups the KPIs are: their other
+ * series repeat them or say little. Of what sends its own series (devices, services) all are.
+ */
+export const isPartOfDrift = (process: string, attributes: string): boolean =>
+  attributes === '' || !/^(host|os):/.test(process)

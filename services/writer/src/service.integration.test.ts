@@ -126,13 +126,13 @@ async function metric(name: string): Promise<number> {
 const baselines: MessageInitShape<typeof BaselineBatchSchema> = {
   tenant: 'default',
   minuteTimeMs: timeMs,
-  process: ['host:a', 'host:a', 'host:a', 'host:b'],
-  metric: ['cpu', 'memory', 'disk_read', 'cpu'],
-  attributes: ['', '', '', ''],
-  value: [9, 1, 1, 1],
-  centre: [1, 15, 1, Number.NaN],
-  spread: [2, 2, 2, Number.NaN],
-  deviation: [4, -7, 0, Number.NaN],
+  process: ['host:a', 'host:a', 'host:a', 'host:b', 'host:a', 'device:p'],
+  metric: ['cpu', 'memory', 'disk_read', 'cpu', 'system.filesystem.usage', 'temperature'],
+  attributes: ['', '', '', '', '{}', '{}'],
+  value: [9, 1, 1, 1, 101, 90],
+  centre: [1, 15, 1, Number.NaN, 1, 60],
+  spread: [2, 2, 2, Number.NaN, 1, 10],
+  deviation: [4, -7, 0, Number.NaN, 100, 3],
 }
 
 const anomaly: MessageInitShape<typeof AnomalySchema> = {
@@ -177,6 +177,7 @@ describe('the writer', () => {
     await eventually('SELECT count() AS n FROM kpis WHERE cpu_cores IS NULL').toBe(1)
     await eventually('SELECT count() AS n FROM baselines WHERE spread = 2').toBe(3)
     await eventually('SELECT count() AS n FROM drift WHERE up = 4 AND down = -7').toBe(1)
+    await eventually("SELECT count() AS n FROM drift WHERE process = 'device:p' AND up = 3").toBe(1)
     await eventually("SELECT count() AS n FROM alerts WHERE status = 'unspecified'").toBe(1)
     await eventually('SELECT count() AS n FROM anomalies FINAL').toBe(1)
     expect(

@@ -1,5 +1,6 @@
 import {
   type BaselineBatch,
+  isPartOfDrift,
   type KpiBatch,
   kpiNumber,
   type PackedSampleBatch,
@@ -119,10 +120,11 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
     applyBaselines(batch) {
       const minute = minuteOf(Number(batch.minuteTimeMs))
       for (let index = 0; index < batch.process.length; index++) {
-        const drift = ensureProcess(batch.process[index]!, Number(batch.minuteTimeMs))?.drift
-        if (!drift) continue
+        const [process, attributes] = [batch.process[index]!, batch.attributes[index] ?? '']
+        const drift = ensureProcess(process, Number(batch.minuteTimeMs))?.drift
+        if (!drift || !isPartOfDrift(process, attributes)) continue
         const metric = batch.metric[index] ?? ''
-        const kpi = batch.attributes[index] === '' ? kpiNumber(metric) : -1
+        const kpi = attributes === '' ? kpiNumber(metric) : -1
         const [centre, spread] = [batch.centre[index] ?? Number.NaN, batch.spread[index] ?? Number.NaN]
         if (kpi >= 0) tellNormal(drift, minute, kpi, centre, spread)
         tellDrift(drift, minute, batch.deviation[index] ?? Number.NaN, metric, strip.note)
