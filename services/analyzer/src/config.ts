@@ -41,6 +41,12 @@ export const analyzerSettings = {
     200,
     'Processes of one partition that have an isolation forest',
   ),
+  streamingMax: setting(
+    'analyzer.max_streaming',
+    count(100_000),
+    1000,
+    'Lines of numbers of one partition that the streaming detector follows, 10 kB each',
+  ),
   baselineCalculation: setting(
     'process_monitor.performance_tracking.baseline_calculation',
     z.enum(['rolling_average']),
@@ -136,10 +142,17 @@ export const defaultStepConfig: StepConfig = {
 /** Errors: `config_invalid`. */
 export function readAnalyzerConfig(source: SettingsSource): AnalyzerConfig {
   const settings = readSettings(source, analyzerSettings)
-  const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax, tracksMax, forestsMax } = settings
+  const { dataDir, checkpointMs, silenceMs, hostsMax, groupsMax, tracksMax, forestsMax, streamingMax } = settings
   const { baselineWindowMs, trainingWindowMs } = settings
   const { rawRetention, clickhouseUrl } = readSettings(source, analyticsSettings)
-  const detection = { ...defaultDetectionConfig, baselineWindowMs, trainingWindowMs, tracksMax, forestsMax }
+  const detection = {
+    ...defaultDetectionConfig,
+    baselineWindowMs,
+    trainingWindowMs,
+    tracksMax,
+    forestsMax,
+    streamingMax,
+  }
   return Object.freeze({
     dataDir,
     epochLifeMs: epochLifeFor(rawRetention),

@@ -227,8 +227,12 @@ function changedProgram(memory: SlotMemory, slot: number, nameHash: number, argu
   return changed || memory.identityHash[slot] === 0
 }
 
+/** A signal alone, without a core: its reader went away, which is how all but the last of a pipeline may end. */
+const BROKEN_PIPE = 13
+
 /** Zero is also what those see who may not see: it counts as success only where the agent could see before. */
-function endKindOf(memory: SlotMemory, slot: number, exitCode: number): number {
+export function endKindOf(memory: Pick<SlotMemory, 'argumentsAddress'>, slot: number, exitCode: number): number {
+  if (exitCode === BROKEN_PIPE) return End.success
   if (exitCode !== 0) return End.failure
   return memory.argumentsAddress[slot] === 0 ? End.unknown : End.success
 }

@@ -55,8 +55,14 @@ export interface ProcessLife {
   readonly process: number
   readonly starts: number
   readonly expectedEnds: number
-  /** Failed, killed, or gone and back within seconds in a group that runs for long. */
+  /** Failed, killed, or ended unseen and started again by the same parent within seconds. */
   readonly unexpectedEnds: number
+  /** Starts of what had run for a minute (or was restarted before) by the same parent, after it had not ended well. */
+  readonly restarts: number
+  /** Longest run that ended in the bucket; 0 without ends. */
+  readonly longestMs: number
+  /** An instance that ended ran in a container. */
+  readonly isContained: boolean
   /** Instances at the end of the bucket. */
   readonly alive: number
   /** It had run for at least a minute: one-shot programs end all the time. */
@@ -160,4 +166,6 @@ export interface DetectionConfig {
   readonly tracksMax: number
   /** Processes of one partition that have an isolation forest; 200 unless given. */
   readonly forestsMax?: number
+  /** Tracks of one partition that the streaming detector follows; 1,000 unless given. */
+  readonly streamingMax?: number
 }

@@ -3,7 +3,13 @@
  * does speaks for all. What judges by limits and rules (`resource_exhaustion`, thresholds, expressions, missing data,
  * deaths) says something else and stands beside.
  */
-const relativeTypes: readonly string[] = ['error_spike', 'performance_degradation', 'streaming', 'isolation_forest']
+const relativeTypes: readonly string[] = [
+  'error_spike',
+  'performance_degradation',
+  'level_shift',
+  'streaming',
+  'isolation_forest',
+]
 
 const ranks = new Map(relativeTypes.map((type, rank) => [type, rank]))
 

@@ -8,6 +8,7 @@ import { createPerformanceDegradation } from '../detectors/performance-degradati
 import { createProcessDeath } from '../detectors/process-death/detector.ts'
 import { createResourceExhaustion } from '../detectors/resource-exhaustion/detector.ts'
 import { createRestartLoop } from '../detectors/restart-loop/detector.ts'
+import { createStreamingDetector } from '../detectors/streaming/detector.ts'
 import { createThreshold } from '../detectors/threshold/detector.ts'
 import type { CreateDetector } from './detector.ts'
 import type { EngineDeps } from './engine-core.ts'
@@ -24,6 +25,7 @@ export const detectors: readonly CreateDetector[] = [
   createRestartLoop,
   createMissingData,
   createFlapping,
+  createStreamingDetector,
   createIsolationForest,
 ]
 

@@ -33,7 +33,7 @@ export interface TrackTableState {
 }
 
 export const processFlag = {
-  /** An instance has run for a minute, now or within the last ten: not one of the programs that come and go. */
+  /** An instance has run for a minute, now or a while ago: not one of the programs that come and go. */
   longRunning: 1,
   /** The process table no longer has an instance of it. */
   gone: 2,

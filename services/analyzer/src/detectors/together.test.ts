@@ -112,7 +112,7 @@ test('a server that is gone for good is a death, one that comes back again and a
   ])
   expect(opened[0]!.anomaly.description).toMatch(/^app on web-1 keeps restarting: 3 restarts within 10 min, since /)
   expect(opened[1]!.anomaly.description).toMatch(
-    /^db on web-1 is gone: its last instance failed, after it had run for 4 min 59 s, since /,
+    /^db on web-1 is gone: its last instance failed, after it had run for 5 min 1 s, since /,
   )
   expect(opened[1]!.second).toBeLessThanOrEqual(315)
 })

@@ -72,7 +72,7 @@ function flagProcesses(engine: DetectionEngine, host: HostState, { alive, startM
 const nothing: readonly ProcessLife[] = []
 
 function livesOf(engine: DetectionEngine, host: HostState, bucket: Bucket, bucketMs: number): readonly ProcessLife[] {
-  const { starts, expectedEnds, unexpectedEnds, lifetimes, startMs } = bucket
+  const { starts, expectedEnds, unexpectedEnds, lifetimes, restarts, containedEnds, startMs } = bucket
   if (starts.size + expectedEnds.size + unexpectedEnds.size + lifetimes.size === 0) return nothing
   const slots = new Set([...starts.keys(), ...lifetimes.keys(), ...expectedEnds.keys(), ...unexpectedEnds.keys()])
   const alive = bucket.alive ?? host.table.alive
@@ -85,6 +85,9 @@ function livesOf(engine: DetectionEngine, host: HostState, bucket: Bucket, bucke
       starts: starts.get(slot) ?? 0,
       expectedEnds: expectedEnds.get(slot) ?? 0,
       unexpectedEnds: unexpectedEnds.get(slot) ?? 0,
+      restarts: restarts.get(slot) ?? 0,
+      longestMs: Math.max(0, ...(lifetimes.get(slot) ?? [])),
+      isContained: containedEnds.has(slot),
       alive: alive.get(slot)?.count ?? 0,
       longRunning: isLongRunning(host, slot, alive, startMs + bucketMs),
     })

@@ -1,4 +1,5 @@
 import { EndKind, type ProcessEnds, type ProcessIdentities } from '@driftline/proto'
+import { awaitRestart, expireSeats, leaveSeat, type SeatChanges, seatKey, takeSeat } from './seats.ts'
 import type { AliveGroups, Bucket, HostState, Instance } from './state.ts'
 import { bump } from './state.ts'
 
@@ -11,19 +12,17 @@ export interface Frame {
   readonly ended: ProcessEnds | undefined
 }
 
-/** A group that comes back within this time after losing all instances has been restarted. */
-const RESTART_WITHIN_MS = 10_000
+/** Start times are told by the host's boot time and ticks: they may be off by some of its intervals. */
+const START_TOLERANCE_MS = 10_000
 /** An instance of this age makes its group one that runs for long: only of those is a restart unexpected. */
 const LONG_RUNNING_MS = 60_000
-/** For so long after its last long run a group still counts as one; restart loops are made of short runs. */
+/** For as long after its last long run as that had lasted, but no longer than this, a group still counts as one. */
 const LONG_RUNNING_FOR_MS = 600_000
 
 /** What one frame does to groups, by slot. */
 interface FrameEffects {
   readonly started: Map<number, number>
-  /** Ends that nobody saw the status of. */
-  readonly unknownEnds: Map<number, number>
-  readonly longest: Map<number, number>
+  readonly seats: SeatChanges
 }
 
 /**
@@ -37,13 +36,12 @@ export function applyFrame(
   slotOf: (group: string) => number,
 ): void {
   const { table } = host
-  const effects: FrameEffects = { started: new Map(), unknownEnds: new Map(), longest: new Map() }
-  const before = table.alive
+  const effects: FrameEffects = { started: new Map(), seats: { left: [], taken: [] } }
   const changed = frame.keyFrame || frame.ended !== undefined || frame.started !== undefined
   if (frame.ended !== undefined) applyEnds(host, frame.ended, frame.timeMs, bucket, effects)
   if (frame.started !== undefined || frame.keyFrame) applyStarts(host, frame, effects, slotOf)
   if (changed) table.alive = countAlive(table.instances)
-  judgeEnds(host, frame.timeMs, before, bucket, effects)
+  judgeSeats(host, frame.timeMs, bucket, effects)
   if (bucket !== null) {
     for (const [slot, count] of effects.started) bump(bucket.starts, slot, count)
     bucket.alive = table.alive
@@ -56,9 +54,9 @@ function applyEnds(
   ended: ProcessEnds,
   timeMs: number,
   bucket: Bucket | null,
-  effects: FrameEffects,
+  { seats }: FrameEffects,
 ): void {
-  const { instances } = host.table
+  const { instances, longRunningUntilMs } = host.table
   for (const [row, pid] of ended.pid.entries()) {
     const startTimeMs = Number(ended.startTimeMs[row])
     const instance = instances.get(pid)
@@ -67,15 +65,19 @@ function applyEnds(
     const { slot } = instance
     if (slot === -1) continue
     const lifetimeMs = Math.max(0, timeMs - startTimeMs)
-    effects.longest.set(slot, Math.max(effects.longest.get(slot) ?? 0, lifetimeMs))
+    if (lifetimeMs >= LONG_RUNNING_MS) {
+      const untilMs = timeMs + Math.min(LONG_RUNNING_FOR_MS, lifetimeMs)
+      longRunningUntilMs.set(slot, Math.max(untilMs, longRunningUntilMs.get(slot) ?? 0))
+    }
     const kind = ended.kind[row]
-    if (kind === EndKind.UNSPECIFIED) bump(effects.unknownEnds, slot, 1)
+    const isAwaited = leaveSeat(host.table.seats, seats, instance, lifetimeMs, timeMs, kind)
     if (bucket === null) continue
     const lifetimes = bucket.lifetimes.get(slot)
     if (lifetimes === undefined) bucket.lifetimes.set(slot, [lifetimeMs])
     else lifetimes.push(lifetimeMs)
-    if (kind === EndKind.SUCCESS) bump(bucket.expectedEnds, slot, 1)
+    if (instance.isContained) bucket.containedEnds.add(slot)
     if (kind === EndKind.FAILURE) bump(bucket.unexpectedEnds, slot, 1)
+    else if (kind === EndKind.SUCCESS || !isAwaited) bump(bucket.expectedEnds, slot, 1)
   }
 }
 
@@ -94,10 +96,17 @@ function applyStarts(host: HostState, frame: Frame, effects: FrameEffects, slotO
     const slot = group === '' ? -1 : slotOf(group)
     const known = before.get(pid)
     const isNew = known === undefined || known.startTimeMs !== startTimeMs
-    // Start times are told by the host's boot time and ticks, so they may be off by some of its intervals.
-    const began = !frame.keyFrame || startTimeMs > table.frameTimeMs - RESTART_WITHIN_MS
-    if (isNew && began && slot !== -1 && table.frameTimeMs > Number.NEGATIVE_INFINITY) bump(effects.started, slot, 1)
-    after.set(pid, { startTimeMs, slot })
+    const began = !frame.keyFrame || startTimeMs > table.frameTimeMs - START_TOLERANCE_MS
+    const isSeen = slot !== -1 && table.frameTimeMs > Number.NEGATIVE_INFINITY
+    if (isNew && began && isSeen) bump(effects.started, slot, 1)
+    // An orphan is handed to another parent; who started it is what tells of a restart.
+    const parentPid = isNew ? (started!.parentPid[row] ?? 0) : known.parentPid
+    const command = strings[started!.command[row] ?? 0] ?? ''
+    const isContained = (started!.container[row] ?? 0) !== 0
+    const instance = { startTimeMs, slot, seat: seatKey(slot, parentPid, command), parentPid, isContained }
+    // A program that was just forked shows its own name only after exec.
+    if (began && isSeen && (isNew || known.seat !== instance.seat)) effects.seats.taken.push(instance)
+    after.set(pid, instance)
   }
   if (after === before) return
   before.clear()
@@ -118,37 +127,32 @@ function countAlive(instances: ReadonlyMap<number, Instance>): AliveGroups {
   return alive
 }
 
-/**
- * Decides about ends whose status nobody saw. An end is unexpected when its group, one that runs for long, lost all
- * its instances and came back within seconds; else it is expected. Until that is known, it counts as neither.
- */
-function judgeEnds(
-  host: HostState,
-  timeMs: number,
-  before: AliveGroups,
-  bucket: Bucket | null,
-  effects: FrameEffects,
-): void {
+/** Decides about ends whose status nobody saw: they are unexpected when they turn out to be part of a restart. */
+function judgeSeats(host: HostState, timeMs: number, bucket: Bucket | null, { started, seats }: FrameEffects): void {
   const { table } = host
-  for (const [slot, longestMs] of effects.longest) {
-    if (longestMs >= LONG_RUNNING_MS) table.longRunningUntilMs.set(slot, timeMs + LONG_RUNNING_FOR_MS)
-  }
-  for (const [slot, ends] of effects.unknownEnds) {
-    const ranLong = (table.longRunningUntilMs.get(slot) ?? 0) > timeMs
-    const survivors = (table.alive.get(slot)?.count ?? 0) - (effects.started.get(slot) ?? 0)
-    if (ranLong && survivors <= 0 && before.has(slot)) table.lost.set(slot, { lostAtMs: timeMs, ends })
-    else if (bucket !== null) bump(bucket.expectedEnds, slot, ends)
-  }
-  for (const [slot, { lostAtMs, ends }] of table.lost) {
-    const cameBack = table.alive.has(slot) && timeMs - lostAtMs <= RESTART_WITHIN_MS
-    if (!cameBack && timeMs - lostAtMs <= RESTART_WITHIN_MS) continue
-    table.lost.delete(slot)
-    if (bucket !== null) bump(cameBack ? bucket.unexpectedEnds : bucket.expectedEnds, slot, ends)
-  }
   for (const [slot, untilMs] of table.longRunningUntilMs) if (untilMs < timeMs) table.longRunningUntilMs.delete(slot)
+  if (table.seats.size === 0 && seats.left.length === 0) return
+  for (const left of seats.left) {
+    // A pool replaces its workers while others go on: no restart.
+    const survivors = (table.alive.get(left.slot)?.count ?? 0) - (started.get(left.slot) ?? 0)
+    if (survivors <= 0) awaitRestart(table.seats, left)
+    else {
+      table.seats.delete(left.key)
+      if (!left.failed && bucket !== null) bump(bucket.expectedEnds, left.slot, 1)
+    }
+  }
+  for (const { slot, seat } of seats.taken) {
+    const restart = takeSeat(table.seats, seat, timeMs)
+    if (restart === null) continue
+    table.longRunningUntilMs.set(slot, timeMs + LONG_RUNNING_FOR_MS)
+    if (bucket === null) continue
+    bump(bucket.restarts, slot, 1)
+    if (!restart.failed) bump(bucket.unexpectedEnds, slot, 1)
+  }
+  for (const slot of expireSeats(table.seats, timeMs)) if (bucket !== null) bump(bucket.expectedEnds, slot, 1)
 }
 
-/** Whether an instance of a group has run for a minute at a time, or had within the ten minutes before. */
+/** Whether an instance of a group has run for a minute at a time, or had a while before. */
 export function isLongRunning(host: HostState, slot: number, alive: AliveGroups, timeMs: number): boolean {
   const oldestMs = timeMs - (alive.get(slot)?.oldestStartMs ?? Number.POSITIVE_INFINITY)
   return oldestMs >= LONG_RUNNING_MS || (host.table.longRunningUntilMs.get(slot) ?? 0) > timeMs

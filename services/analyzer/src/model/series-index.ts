@@ -224,9 +224,10 @@ function freeIdleSlot(host: HostState, index: SeriesIndex, { engine }: Rooms): n
   const { table } = host
   const idleSinceMs = host.closedThroughMs - SLOT_IDLE_MS
   for (let slot = 1; slot < host.processes.length; slot++) {
-    if (host.slotSeenMs[slot]! >= idleSinceMs || table.alive.has(slot) || table.lost.has(slot)) continue
+    if (host.slotSeenMs[slot]! >= idleSinceMs || table.alive.has(slot)) continue
     host.slotOf.delete(host.processes[slot]!)
     table.longRunningUntilMs.delete(slot)
+    for (const [key, seat] of table.seats) if (seat.slot === slot) table.seats.delete(key)
     detachSeries(index, host, slot)
     const process = host.processNumber[slot]!
     if (process !== -1) engine.forgetProcess(process)

@@ -1,6 +1,7 @@
 import type { DetectionState } from '../detection/engine-core.ts'
 import { columnCount } from './columns.ts'
 import { createLanes, type Lanes } from './lanes.ts'
+import type { Seats } from './seats.ts'
 
 /** Everything that the analyzer knows of one partition. Plain data and typed arrays: it is stored as it is. */
 export interface PartitionState {
@@ -94,6 +95,10 @@ export interface Instance {
   readonly startTimeMs: number
   /** -1 when it belongs to no group. */
   readonly slot: number
+  /** Who started it, as far as it was seen, and the seat that it has there. */
+  readonly parentPid: number
+  readonly seat: string
+  readonly isContained: boolean
 }
 
 /** The process table of a host, as far as KPIs need it. */
@@ -101,8 +106,8 @@ export interface TableState {
   readonly instances: Map<number, Instance>
   /** Time of the last frame; -Infinity before the first. */
   frameTimeMs: number
-  /** Groups that lost all their instances and may yet come back, by slot. */
-  readonly lost: Map<number, LostGroup>
+  /** Places of programs that ran for long and ended, and may yet come back or have. */
+  readonly seats: Seats
   /** Until when a group counts as one that runs for long, by slot. */
   readonly longRunningUntilMs: Map<number, number>
   /** Instances, and start of the oldest, per slot after the last frame. */
@@ -111,11 +116,6 @@ export interface TableState {
 
 /** Replaced, never changed: buckets keep the one of their last frame. */
 export type AliveGroups = ReadonlyMap<number, { readonly count: number; readonly oldestStartMs: number }>
-
-export interface LostGroup {
-  readonly lostAtMs: number
-  readonly ends: number
-}
 
 /** What happened in one second of event time, per slot. */
 export interface Bucket {
@@ -132,6 +132,10 @@ export interface Bucket {
   readonly lifetimes: Map<number, number[]>
   readonly expectedEnds: Map<number, number>
   readonly unexpectedEnds: Map<number, number>
+  /** Starts that followed an end in the same seat. */
+  readonly restarts: Map<number, number>
+  /** Groups of which an instance in a container ended. */
+  readonly containedEnds: Set<number>
 }
 
 const INITIAL_SERIES = 256
@@ -178,7 +182,7 @@ export function createHostState(key: string, tenant: string, process: string, un
     table: {
       instances: new Map(),
       frameTimeMs: Number.NEGATIVE_INFINITY,
-      lost: new Map(),
+      seats: new Map(),
       longRunningUntilMs: new Map(),
       alive: new Map(),
     },
@@ -198,6 +202,8 @@ export function createBucket(startMs: number, slots: number, lanes: number): Buc
     lifetimes: new Map(),
     expectedEnds: new Map(),
     unexpectedEnds: new Map(),
+    restarts: new Map(),
+    containedEnds: new Set(),
   }
 }
 

@@ -17,6 +17,8 @@ import type { AnalyzerEvent, Origin } from '../step.ts'
 
 export const START_MS = 1_800_000_000_000
 
+type StartedRow = readonly [pid: number, startMs: number, group: string, parentPid?: number, command?: string]
+
 /** The events of one host, for tests. Times are milliseconds after `START_MS`; the bus stores at once. */
 export function hostEvents(name: string, tenant = 'default') {
   const process = `host:${name}`
@@ -56,7 +58,7 @@ export function hostEvents(name: string, tenant = 'default') {
     timeMs: number,
     changes: {
       readonly keyFrame?: boolean
-      readonly started?: readonly (readonly [pid: number, startMs: number, group: string])[]
+      readonly started?: readonly StartedRow[]
       readonly ended?: readonly (readonly [pid: number, startMs: number, kind?: EndKind])[]
       readonly facts?: Partial<HostFacts>
       readonly storedAtMs?: number
@@ -67,11 +69,13 @@ export function hostEvents(name: string, tenant = 'default') {
     const value: Frame = {
       timeMs: START_MS + timeMs,
       keyFrame: changes.keyFrame ?? false,
-      strings: ['', ...started.map(([, , of]) => group(of))],
+      strings: ['', ...started.map(([, , of]) => group(of)), ...started.map(([, , , , command]) => command ?? '')],
       started: create(ProcessIdentitiesSchema, {
         pid: started.map(([pid]) => pid),
         startTimeMs: started.map(([, startMs]) => BigInt(START_MS + startMs)),
         group: started.map((_, index) => index + 1),
+        parentPid: started.map(([, , , parentPid]) => parentPid ?? 1),
+        command: started.map((_, index) => started.length + index + 1),
       }),
       ended: create(ProcessEndsSchema, {
         pid: ended.map(([pid]) => pid),

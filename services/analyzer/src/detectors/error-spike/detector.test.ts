@@ -85,6 +85,9 @@ describe('error spike', () => {
         starts: 0,
         expectedEnds: 10 - unexpectedEnds,
         unexpectedEnds,
+        restarts: 0,
+        longestMs: 0,
+        isContained: false,
         alive: 5,
         longRunning: false,
       }

@@ -13,8 +13,10 @@ const seenFrom = (second: number, rig = detectorRig(createProcessDeath)): Detect
   rig.bucket(second, { 'os:h:nginx cpu': 1 })
   return rig
 }
+/** An instance that ends has run for `second` unless told otherwise. */
 const lives = (rig: DetectorRig, second: number, life: Omit<Life, 'process'>): void => {
-  rig.bucket(second, {}, [{ process: nginx, ...life }])
+  const longestMs = life.alive === 0 ? second * 1000 : 0
+  rig.bucket(second, {}, [{ process: nginx, longestMs, ...life }])
 }
 const gone = { alive: 0, longRunning: true }
 const failed = { ...gone, unexpectedEnds: 1 }
@@ -31,7 +33,8 @@ describe('a death', () => {
   })
 
   test.each([
-    ['nobody saw, after minutes', gone, 300, INFO],
+    ['nobody saw, after minutes, in a container', { ...gone, isContained: true }, 300, INFO],
+    ['nobody saw, after most of the time that was watched', gone, 700, INFO],
     ['nobody saw, after an hour', gone, HOUR, WARNING],
     ['nobody saw, after days', gone, 50 * HOUR, CRITICAL],
     ['failed, after minutes', failed, 300, WARNING],
@@ -50,8 +53,8 @@ describe('a death', () => {
 
   test('is told for a day, of what may have been meant for ten minutes', () => {
     const rig = seenFrom(0)
-    lives(rig, 300, gone)
-    expect(toldAt(rig, [800, 1000])).toEqual([800])
+    lives(rig, 700, gone)
+    expect(toldAt(rig, [1200, 1400])).toEqual([1200])
     const server = seenFrom(0)
     lives(server, 2 * HOUR, gone)
     expect(toldAt(server, [20 * HOUR, 27 * HOUR])).toEqual([20 * HOUR])
@@ -65,6 +68,8 @@ describe('what is no death', () => {
     ['an end that was seen to be good', { expectedEnds: 1, ...gone }, 7200],
     ['an end of one of several', { unexpectedEnds: 1, alive: 3, longRunning: true }, 7200],
     ['an end within the first minute', gone, 30],
+    ['an unseen end after minutes, when little has been watched', gone, 300],
+    ['a batch that ended unseen, of a name that was seen for hours', { ...gone, longestMs: 900_000 }, 7200],
   ])('%s', (_, life, second) => {
     const rig = seenFrom(0)
     lives(rig, second, life)
@@ -89,9 +94,9 @@ describe('what is no death', () => {
     const rig = detectorRig(createProcessDeath)
     const told: boolean[] = []
     let second = 0
-    for (const ranS of [200, 300, 400, 250, 86_400]) {
+    for (const ranS of [2000, 3000, 4000, 2500, 86_400]) {
       lives(rig, second, { starts: 1, alive: 1 })
-      lives(rig, second + ranS, gone)
+      lives(rig, second + ranS, { ...gone, longestMs: ranS * 1000 })
       told.push(rig.pass(second + ranS + 15, nginx).length > 0)
       second += ranS + 600
     }

@@ -10,20 +10,17 @@ const KEPT = 32
 /** A group that has not been restarted for so long has found its feet. */
 const OVER_AFTER_MS = 180_000
 
-/** A group of processes that was restarted, or may be. */
+/** Event times of the restarts of a group of processes, the last `KEPT` within the window. */
 interface Group {
-  /** Event times of its restarts, the last `KEPT` within the window. */
   times: number[]
-  /** When it failed with nothing left; NaN while it has an instance. */
-  failedAtMs: number
 }
 
 interface State extends Record<string, unknown> {
-  readonly version: 1
+  readonly version: 2
   readonly groups: PerUnitState<Group>
 }
 
-/** A group of processes that ran for long and is now restarted again and again. */
+/** A group of processes that ran for long and is now restarted again and again, by the same parent each time. */
 export function createRestartLoop(_config: DetectionConfig): Detector {
   let groups: PerUnit<Group> = createPerUnit()
   return {
@@ -37,8 +34,7 @@ export function createRestartLoop(_config: DetectionConfig): Detector {
       for (const [process, group] of groups.of(unit) ?? []) {
         group.times = group.times.filter((time) => time > nowMs - WINDOW_MS)
         const restarts = group.times.length
-        const isWaiting = group.failedAtMs > nowMs - WINDOW_MS
-        if (restarts === 0 && !isWaiting) groups.delete(process)
+        if (restarts === 0) groups.delete(process)
         if (restarts < RESTARTS_MIN || nowMs - group.times[restarts - 1]! > OVER_AFTER_MS) continue
         report({
           process,
@@ -54,32 +50,17 @@ export function createRestartLoop(_config: DetectionConfig): Detector {
       }
     },
     forgetProcess: (process) => groups.delete(process),
-    state: (): State => ({ version: 1, groups: groups.state() }),
+    state: (): State => ({ version: 2, groups: groups.state() }),
     restore(stored) {
-      if (stored['version'] !== 1) throw new TypeError('restart_loop: the stored state is of another version')
+      if (stored['version'] !== 2) throw new TypeError('restart_loop: the stored state is of another version')
       groups = createPerUnit((stored as State).groups)
     },
   }
 }
 
-/**
- * A restart is an unexpected end of all instances and a start after it. Of programs that never ran for long nothing is
- * noted; what has begun to restart stays watched although its runs are short now.
- */
 function noteLife(groups: PerUnit<Group>, unit: number, life: ProcessLife, endMs: number): void {
-  const known = groups.get(life.process)
-  if (known === undefined && !life.longRunning) return
-  const failed = life.unexpectedEnds > 0
-  const isRenewed = life.starts > 0 && life.alive > 0 && life.alive <= life.starts
-  if (failed && isRenewed) noteRestart(groups, unit, life.process, endMs)
-  else if (failed && life.alive === 0) {
-    groups.set(unit, life.process, { times: known?.times ?? [], failedAtMs: endMs })
-  } else if (isRenewed && known !== undefined && known.failedAtMs > endMs - WINDOW_MS) {
-    noteRestart(groups, unit, life.process, endMs)
-  }
-}
-
-function noteRestart(groups: PerUnit<Group>, unit: number, process: number, endMs: number): void {
-  const times = [...(groups.get(process)?.times ?? []), endMs].slice(-KEPT)
-  groups.set(unit, process, { times, failedAtMs: Number.NaN })
+  if (life.restarts === 0) return
+  const before = groups.get(life.process)?.times ?? []
+  const times = [...before, ...new Array<number>(Math.min(KEPT, life.restarts)).fill(endMs)].slice(-KEPT)
+  groups.set(unit, life.process, { times })
 }

@@ -26,8 +26,11 @@ const SILENCED_SCORE_MAX = 0.49
 
 /** The detector over many series at once, each in a slot. What it found stands in its fields until the next row. */
 export interface StreamingDetector {
-  /** Takes a row of the series in `slot`; rows that are not finite, repeated or late are ignored and score 0. */
-  observe(slot: number, timeMs: number, value: number): void
+  /**
+   * Takes a row of the series in `slot`; rows that are not finite, repeated or late are ignored and score 0.
+   * `threshold` is for this row, that of the configuration unless given.
+   */
+  observe(slot: number, timeMs: number, value: number, threshold?: number): void
   /** 0 to 1; `alarmScore` or more is an alarm. Below it while an alarm is fresh, however odd the row. */
   score: number
   alarm: boolean
@@ -66,7 +69,7 @@ export function createStreaming(
     state = createColumns(capacity, state)
   }
 
-  function observe(slot: number, timeMs: number, value: number): void {
+  function observe(slot: number, timeMs: number, value: number, threshold: number = config.threshold): void {
     found.score = 0
     found.surprise = 0
     found.alarm = false
@@ -87,7 +90,7 @@ export function createStreaming(
     look(state, config, slot, taken, views, forecast)
     lookAtRow(difference, forecast, views)
     measureSurprise(state, config, slot, views, surprises)
-    judge(state, config, slot, surprises, found)
+    judge(state, config, slot, surprises, found, threshold)
     tellExpected(state, slot, forecast, found)
     lookAtRow(taken, forecast, views)
     learnForecast(state, config, slot, taken, forecast)
@@ -183,6 +186,7 @@ function judge(
   slot: number,
   surprises: Float64Array,
   found: StreamingDetector,
+  threshold: number,
 ): void {
   let sum = 0
   let most = 0
@@ -197,7 +201,7 @@ function judge(
   const rows = state.rows[slot]!
   const forgetting = within(config.habituationRowsMin, config.habituationGrowth * rows, config.habituationRowsMax)
   state.habituation[slot]! *= 1 - 1 / forgetting
-  const needed = config.threshold + config.habituation * state.habituation[slot]!
+  const needed = threshold + config.habituation * state.habituation[slot]!
   const joined = Math.sqrt(Math.sqrt(sum))
   found.surprise = most
   found.score = joined / (joined + needed)

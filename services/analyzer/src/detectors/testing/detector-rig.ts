@@ -146,7 +146,8 @@ export function detectorRig(create: CreateDetector, options: Partial<DetectionCo
     track,
     bucket(second, values, lives = []) {
       findings.length = 0
-      const life = { starts: 0, expectedEnds: 0, unexpectedEnds: 0, alive: 0, longRunning: false }
+      const ends = { expectedEnds: 0, unexpectedEnds: 0, restarts: 0, longestMs: 0, isContained: false }
+      const life = { starts: 0, ...ends, alive: 0, longRunning: false }
       const bucket = columns(RIG_START_MS + second * 1000, 1000, values)
       const unit = lives.length > 0 ? unitOf(processOf(lives[0]!.process)) : bucket.unit
       const named = lives.map((each) => ({ ...life, ...each, process: processOf(each.process) }))
