@@ -30,7 +30,7 @@ test.each([
   ['falls to half', (before: number) => before / 2],
   ['falls to zero', () => 0],
   ['scatters ten times as widely', (before: number, minute: number) => 20 + (before - 20) * (minute % 2 ? 15 : -15)],
-])('a series that %s is reported within five minutes and until it is back', (_, change) => {
+])('a series that %s is reported within five minutes, and calm again after it is back', (_, change) => {
   const rig = detectorRig(createStreamingDetector)
   const usual = (minute: number): number => 20 + noise(minute)
   const calm = run(rig, 0, 600, usual)
@@ -42,7 +42,8 @@ test.each([
   expect([...found.values()].some(({ severity }) => severity === Severity.WARNING)).toBe(true)
   expect([...found.values()].some(({ severity }) => severity === Severity.CRITICAL)).toBe(false)
   const after = run(rig, 640, 900, usual)
-  expect(Math.max(0, ...after.keys())).toBeLessThan(720)
+  // Without a baseline the way back is news of its own, for an hour at most.
+  expect(Math.max(0, ...after.keys())).toBeLessThan(780)
 })
 
 test('what lasts is how the series is now: nothing is reported after an hour and a half', () => {

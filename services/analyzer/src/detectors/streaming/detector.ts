@@ -20,8 +20,12 @@ const STREAMING_MAX = 1000
 /** A group of processes is worth a slot once it has had data in so many minutes, with no gap longer than this. */
 const GROUP_MINUTES = 60
 const GROUP_GAP_MINUTES = 10
-/** After an alarm a row is still unusual at this surprise, or outside of what was expected when it came. */
+/** After an alarm a row is still unusual at this surprise, or this far from its baseline (in spreads). */
 const HOLD_SURPRISE = 1
+const HOLD_SPREADS = 4
+/** A series that comes back this near to a baseline of two hours does nothing new, however far it had been away. */
+const BACK_SPREADS = 2
+const BACK_MINUTES = 120
 /** Surprise that is worth somebody's attention, in powers of ten. */
 const WARNING_SURPRISE = 3
 /** What has gone on for so many rows is how the series is now. */
@@ -34,6 +38,17 @@ const words: Readonly<Record<number, string>> = {
   [streamingView.unrest]: 'and harder to foretell than it was',
   [streamingView.scatter]: 'and scattered more widely than it was',
 }
+
+/** Views of how high the series is; the others are of its unrest. */
+const levelViews: ReadonlySet<number> = new Set([
+  streamingView.miss,
+  streamingView.above,
+  streamingView.below,
+  streamingView.shift,
+  streamingView.rise,
+  streamingView.fall,
+  streamingView.dampedShift,
+])
 
 /** An alarm that is reported: rows since, and what was expected when it came. By track. */
 interface Held {
@@ -100,18 +115,30 @@ export function createStreamingDetector(config: DetectionConfig): Detector {
     })
   }
 
+  /** In spreads from the baseline; NaN while that is not learnt. */
+  function deviation(track: number, value: number, { baselines }: DetectionContext): number {
+    if (!baselines.isLearnt(track)) return Number.NaN
+    return Math.abs(value - baselines.centre(track)) / baselines.spread(track)
+  }
+
+  function isBack(track: number, spreads: number, { baselines }: DetectionContext): boolean {
+    return levelViews.has(streaming.view) && spreads <= BACK_SPREADS && baselines.minutes(track) >= BACK_MINUTES
+  }
+
   function observe(slot: number, track: number, startMs: number, value: number, context: DetectionContext): void {
     const { sensitivity } = context.settings(context.tracks.process[track]!)
     streaming.observe(slot, startMs, value, thresholdOf(sensitivity))
-    if (streaming.alarm && !held.has(track)) {
+    const spreads = deviation(track, value, context)
+    if (streaming.alarm && !held.has(track) && !isBack(track, spreads, context)) {
       const { expectedLow: low, expectedHigh: high } = streaming
       held.set(track, { rows: 0, low, high, severity: Severity.INFO })
     }
     const alarm = held.get(track)
     if (alarm === undefined) return
     alarm.rows += 1
-    const isOutside = value < alarm.low || value > alarm.high
-    const goesOn = streaming.alarm || streaming.surprise >= HOLD_SURPRISE || isOutside
+    const isOutside = Number.isNaN(spreads) ? value < alarm.low || value > alarm.high : spreads > HOLD_SPREADS
+    const goesOn =
+      alarm.rows === 1 || isOutside || (streaming.surprise >= HOLD_SURPRISE && !isBack(track, spreads, context))
     if (goesOn && alarm.rows <= HELD_ROWS_MAX) report(track, value, context, alarm)
     else held.delete(track)
   }
