@@ -9,7 +9,7 @@ import {
 } from '@driftline/proto'
 import type { DetectionContext } from '../../detection/detector.ts'
 
-/** Sets of attributes that one rule is judged for in one process; those that come later are not judged. */
+/** Sets of attributes that one rule is judged for in one process: the first in the order of their text. */
 const GROUPS_MAX = 256
 /** Programs are kept by text and units, and made again when there are too many. */
 const PROGRAMS_MAX = 1000
@@ -17,8 +17,9 @@ const PROGRAMS_MAX = 1000
 /** What is stored of one rule for one set of attributes. */
 export interface GroupState {
   readonly numbers: ExpressionState
-  /** Start of the first bucket since which it has been true; NaN while it is not. */
+  /** Start of the first bucket since which it has been true, and of the last one; NaN while it is not. */
   sinceMs: number
+  trueMs: number
 }
 
 /** What is stored of one process: the tracks that its rules look at, and its rules by name, text and inputs. */
@@ -159,7 +160,7 @@ export function bindRules(
     for (const text of attributeSets(program, lines).slice(0, GROUPS_MAX)) {
       const attributes = readAttributes(text)
       if (!program.isPossible({ process: id, attributes })) continue
-      const own = known?.get(text) ?? { numbers: program.createState(), sinceMs: Number.NaN }
+      const own = known?.get(text) ?? { numbers: program.createState(), sinceMs: Number.NaN, trueMs: Number.NaN }
       kept.set(text, own)
       const feeding = program.inputs.map((input) => lineFor(input, text, lines))
       const track = feeding[0]?.track ?? -1

@@ -71,6 +71,15 @@ describe('what is true is reported', () => {
     expect(reportedIn(rig, seconds)).toEqual([5, 6])
   })
 
+  test('what is unknown for longer than a number is known was not true all the time', () => {
+    const rig = rigWith('x > 5 for 3s')
+    rig.bucket(0, { 'device:p:d x': 6 })
+    expect(rig.bucket(290, { 'device:p:d x': 6 })).toHaveLength(1)
+    rig.restart()
+    expect(rig.bucket(600, { 'device:p:d x': 6 })).toEqual([])
+    expect(rig.bucket(603, { 'device:p:d x': 6 })).toHaveLength(1)
+  })
+
   test('for processes of a pattern', () => {
     const rig = rigWith('process like "os:*:nginx" and cpu > 1')
     const found = rig.bucket(0, { 'os:h:nginx cpu': 2, 'os:h:node cpu': 2 })

@@ -216,9 +216,12 @@ function judge(
   moment.attributes = group.attributes
   if (program.evaluate(state.numbers, moment) !== 1) {
     state.sinceMs = Number.NaN
+    state.trueMs = Number.NaN
     return
   }
-  if (Number.isNaN(state.sinceMs)) state.sinceMs = startMs
+  // What nobody judged for longer than a number is known was unknown in between, not true.
+  if (Number.isNaN(state.sinceMs) || startMs - state.trueMs > STALE_MS) state.sinceMs = startMs
+  state.trueMs = startMs
   if (endMs - state.sinceMs < forMs) return
   const readings = program.readings(state.numbers, moment)
   const told = tellReadings(readings, group.units)

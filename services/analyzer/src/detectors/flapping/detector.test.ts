@@ -123,6 +123,13 @@ test('goes on after a restart, and forgets what it is told to', () => {
   expect(rig.pass(301, link)).toEqual([])
 })
 
+test('a track that is given to another series is not held back for the one before it', () => {
+  const rig = detectorRig(createFlapping)
+  openIn(rig, [0, 60, 120, 180])
+  rig.detector.forgetTrack?.(0)
+  expect(openIn(rig, [240])).toEqual([240])
+})
+
 test('late and repeated seconds do not throw', () => {
   const rig = detectorRig(createFlapping)
   for (const second of [100, 100, 50, 100]) rig.bucket(second, { 'device:plant:link up': second % 2 })

@@ -75,6 +75,8 @@ export function createFlapping(_config: DetectionConfig): Detector {
       const key = openingsKey(event)
       const known = openings.get(key) ?? createOpenings(event)
       openings.set(key, known)
+      // Known by its track at once, and not only after a restart: the number may be given to another series.
+      if (event.track !== -1) judging.owners.set(event.track, event.process)
       noteOpening(known, event)
     },
     holdsBack(event) {

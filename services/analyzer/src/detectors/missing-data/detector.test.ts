@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type DetectorRig, detectorRig } from '../testing/detector-rig.ts'
+import type { DetectionContext, Finding } from '../../detection/detector.ts'
+import { type DetectorRig, detectorRig, RIG_START_MS } from '../testing/detector-rig.ts'
 import { createMissingData } from './detector.ts'
 
 /** Sends the named values every so many seconds, from second `from` up to `until`, and lets time pass. */
@@ -16,6 +17,25 @@ function firstTold(rig: DetectorRig, of: string, from: number, seconds: number):
   for (let second = from; second < from + seconds; second++) if (rig.pass(second, of).length > 0) return second
   return undefined
 }
+
+test('a process of more series than a call takes arguments is judged, and told whole', () => {
+  const rig = detectorRig(createMissingData)
+  const count = 200_000
+  const context = {
+    tracks: { size: count, process: new Int32Array(count), kpi: new Int8Array(count).fill(-1) },
+    processes: { id: () => 'service:many', unit: () => 0 },
+    report: (finding: Finding) => void found.push(finding),
+  } as unknown as DetectionContext
+  const found: Finding[] = []
+  const track = Int32Array.from({ length: count }, (_, at) => at)
+  const value = new Float64Array(count)
+  for (let second = 0; second <= 130; second += 10) {
+    const startMs = RIG_START_MS + second * 1000
+    rig.detector.onBucket?.({ unit: 0, startMs, endMs: startMs + 1000, count, track, value, lives: [] }, context)
+  }
+  rig.detector.onTime?.(0, RIG_START_MS + 300_000, context)
+  expect(found).toMatchObject([{ process: 0, track: -1 }])
+})
 
 describe('silence of what was regular', () => {
   test.each([

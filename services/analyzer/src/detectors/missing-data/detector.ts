@@ -122,9 +122,10 @@ function judgeSender(
   const regular = sender.tracks.filter((track) => isRegular(rhythms, track))
   const dueMs = (track: number): number => rhythms.lastMs[track]! + waitedMs(rhythms, track)
   const overdue = regular.filter((track) => nowMs >= dueMs(track))
-  sender.dueMs = Math.min(Number.POSITIVE_INFINITY, ...regular.map(dueMs))
+  // No spread: a process may have more series than a call takes arguments.
+  sender.dueMs = regular.reduce((least, track) => Math.min(least, dueMs(track)), Number.POSITIVE_INFINITY)
   if (overdue.length === 0) return
-  const latestMs = Math.max(...sender.tracks.map((track) => rhythms.lastMs[track]!))
+  const latestMs = sender.tracks.reduce((most, track) => Math.max(most, rhythms.lastMs[track]!), 0)
   const shortest = overdue.reduce((a, b) => (rhythms.intervalMs[b]! < rhythms.intervalMs[a]! ? b : a))
   if (overdue.length === regular.length && nowMs - latestMs >= waitedMs(rhythms, shortest)) {
     tellMissing(process, -1, nowMs - latestMs, rhythms.intervalMs[shortest]!, context)
@@ -149,7 +150,8 @@ function overdueAlone(
   if (expected === 'any') return []
   const plain = overdue.filter((track) => tracks.kpi[track] === -1)
   if (expected === 'each-series') return plain
-  const stillSent = new Set(regular.filter((track) => !overdue.includes(track)).map((track) => tracks.metric(track)))
+  const missed = new Set(overdue)
+  const stillSent = new Set(regular.filter((track) => !missed.has(track)).map((track) => tracks.metric(track)))
   const ofMetric = new Map<string, number>()
   for (const track of plain) if (!stillSent.has(tracks.metric(track))) ofMetric.set(tracks.metric(track), track)
   return [...ofMetric.values()]

@@ -47,6 +47,12 @@ describe('a level', () => {
     expect([cpu.get(0), cpu.get(20), cpu.get(35)]).toEqual([WARNING, WARNING, CRITICAL])
   })
 
+  test('of what was away for long begins anew', () => {
+    const rig = rigOf()
+    expect(levels(rig, 'host:h cpu_share', times(40, 1)).get(39)).toBe(CRITICAL)
+    expect(levels(rig, 'host:h cpu_share', times(2, 1), 1000).get(1000)).toBe(WARNING)
+  })
+
   test('names the process and the host that both reach it', () => {
     const rig = rigOf()
     const found = rig.bucket(0, { 'host:h cpu_share': 1, 'os:h:burn cpu_share': 0.97, 'os:h:idle cpu_share': 0.01 })
@@ -116,6 +122,16 @@ describe('other limits', () => {
     expect(rig.bucket(1, of(0.95e9))).toMatchObject([
       { metric: 'jvm.memory.used', value: 0.95, expectedHigh: 0.9, words: '906 MiB of 954 MiB' },
     ])
+  })
+
+  test('a limit whose series was forgotten limits nothing any more, also after a restart', () => {
+    const rig = rigOf()
+    const [used, limit] = ['service:shop pool.used', 'service:shop pool.limit']
+    expect(rig.bucket(0, { [limit]: 10, [used]: 9.9 })).toHaveLength(1)
+    rig.restart()
+    rig.detector.forgetTrack?.(rig.track('service:shop', 'pool.limit'))
+    expect(rig.bucket(1, { [used]: 9.9 })).toEqual([])
+    expect(rig.detector.state()['limits']).toEqual(new Map())
   })
 
   test.each([

@@ -23,6 +23,9 @@ const SHARE_MAX = 2
 const ENDS_MIN = 5
 const ENDS_MS = 60_000
 
+/** What was not heard of for so long begins anew. */
+const GONE_MS = 600_000
+
 /** A track at its limit. */
 interface Raised {
   mean: number
@@ -38,14 +41,20 @@ interface Comings {
   longRunning: boolean
 }
 
+/** The newest value of a series that is the limit of another. */
+interface Limit {
+  readonly track: number
+  readonly value: number
+}
+
 interface State extends Record<string, unknown> {
-  readonly version: 1
+  readonly version: 2
   /** `resource` of each track; 0 while it is not known. */
   kinds: Uint8Array
   readonly raised: Map<number, Raised>
   readonly outlooks: Outlooks
-  /** Limits of series that have one of their own, by process. */
-  readonly limits: Map<number, Map<string, number>>
+  /** Limits of series that have one of their own, by process and what usage and limit have in common. */
+  readonly limits: Map<number, Map<string, Limit>>
   readonly comings: Map<number, Comings>
 }
 
@@ -55,7 +64,7 @@ interface State extends Record<string, unknown> {
  */
 export function createResourceExhaustion(_config: DetectionConfig): Detector {
   let state: State = {
-    version: 1,
+    version: 2,
     kinds: new Uint8Array(256),
     raised: new Map(),
     outlooks: new Map(),
@@ -81,6 +90,7 @@ export function createResourceExhaustion(_config: DetectionConfig): Detector {
       }
     },
     forgetTrack(track) {
+      if (state.kinds[track] === resource.limit) forgetLimit(state, track)
       if (track < state.kinds.length) state.kinds[track] = 0
       state.raised.delete(track)
       state.outlooks.delete(track)
@@ -91,9 +101,16 @@ export function createResourceExhaustion(_config: DetectionConfig): Detector {
     },
     state: () => state,
     restore(stored) {
-      if (stored['version'] !== 1) throw new TypeError('resource_exhaustion: the stored state is of another version')
+      if (stored['version'] !== 2) throw new TypeError('resource_exhaustion: the stored state is of another version')
       state = stored as State
     },
+  }
+}
+
+function forgetLimit({ limits }: State, track: number): void {
+  for (const [process, ofProcess] of limits) {
+    for (const [key, limit] of ofProcess) if (limit.track === track) ofProcess.delete(key)
+    if (ofProcess.size === 0) limits.delete(process)
   }
 }
 
@@ -138,11 +155,11 @@ function takeValue(
   if (kind === resource.limit || kind === resource.usage) {
     const limits = state.limits.get(process)
     if (kind === resource.limit) {
-      const ofProcess = limits ?? new Map<string, number>()
-      ofProcess.set(pairKey(tracks, track), value)
+      const ofProcess = limits ?? new Map<string, Limit>()
+      ofProcess.set(pairKey(tracks, track), { track, value })
       state.limits.set(process, ofProcess)
     } else if (limits !== undefined) {
-      const limit = limits.get(pairKey(tracks, track)) ?? 0
+      const limit = limits.get(pairKey(tracks, track))?.value ?? 0
       if (limit > 0) judgeLevel(state, kind, track, value, limit, bucket, context)
     }
     return
@@ -161,10 +178,14 @@ function judgeLevel(
   context: DetectionContext,
 ): void {
   const share = value / whole
-  const raised = state.raised.get(track)
+  const last = state.raised.get(track)
+  const raised = last !== undefined && startMs - last.lastMs > GONE_MS ? undefined : last
   const process = context.tracks.process[track]!
   const threshold = context.settings(process).exhaustionShare
-  if (raised === undefined && share < threshold) return
+  if (raised === undefined && share < threshold) {
+    if (last !== undefined) state.raised.delete(track)
+    return
+  }
   if (share > SHARE_MAX) return
   const now = raised ?? { mean: share, lastMs: endMs, sinceMs: startMs, hotSinceMs: Number.NaN }
   if (raised === undefined) state.raised.set(track, now)

@@ -88,6 +88,20 @@ test('goes on after a restart where it was', () => {
   expect(rig.bucket(3, { 'device:p:d x': 4.95 })).toHaveLength(1)
 })
 
+test.each([
+  ['taken away', []],
+  ['another', [limit({ metric: 'x', above: 7, forMs: 3000 })]],
+])('a limit that was %s meanwhile begins anew when it is set again', (_, meanwhile) => {
+  const thresholds = [limit({ metric: 'x', above: 5, forMs: 3000 })]
+  const rig = rigWith(...thresholds)
+  expect(reportedIn(rig, 'device:p:d x', [6, 6, 6])).toEqual([2])
+  rig.set({ thresholds: meanwhile })
+  rig.bucket(3, { 'device:p:d x': 6 })
+  rig.set({ thresholds })
+  expect(rig.bucket(4, { 'device:p:d x': 6 })).toEqual([])
+  expect(rig.bucket(6, { 'device:p:d x': 6 })).toHaveLength(1)
+})
+
 test('a track that is given to another starts anew', () => {
   const rig = rigWith(limit({ metric: 'x', above: 5, forMs: 2000 }))
   rig.bucket(0, { 'device:p:d x': 6 })

@@ -35,7 +35,10 @@ export function createThreshold(_config: DetectionConfig): Detector {
           of = process[track]!
           thresholds = context.settings(of).thresholds
         }
-        if (thresholds.length === 0) continue
+        if (thresholds.length === 0) {
+          if (state.standings.size > 0) state.standings.delete(track)
+          continue
+        }
         judgeTrack(state, thresholds, track, bucket.value[i]!, bucket, context)
       }
     },
@@ -57,12 +60,15 @@ function judgeTrack(
   context: DetectionContext,
 ): void {
   const metric = context.tracks.metric(track)
+  let held = 0
   for (const [place, threshold] of thresholds.entries()) {
     if (threshold.metric !== metric) continue
     for (const side of ['above', 'below'] as const) {
       const limit = threshold[side]
-      if (limit === undefined || !Number.isFinite(limit) || !Number.isFinite(value)) continue
-      const standing = standingOf(standings, track, `${place}/${side}/${limit}`)
+      if (limit === undefined || !Number.isFinite(limit)) continue
+      held += 1
+      if (!Number.isFinite(value)) continue
+      const standing = standingOf(standings, track, keyOf(place, side, limit))
       judgeLimit(standing, side === 'above' ? value - limit : limit - value, Math.abs(limit) * CLEAR_SHARE, startMs)
       if (Number.isNaN(standing.sinceMs) || endMs - standing.sinceMs < threshold.forMs) continue
       standing.raised = true
@@ -79,7 +85,22 @@ function judgeTrack(
       })
     }
   }
+  const ofTrack = standings.get(track)
+  if (ofTrack !== undefined && ofTrack.size > held) dropUnset(ofTrack, thresholds, metric)
 }
+
+/** A limit that is set no more is forgotten: set again later, it begins anew. */
+function dropUnset(ofTrack: Map<string, Standing>, thresholds: readonly Threshold[], metric: string): void {
+  for (const key of ofTrack.keys()) {
+    const isSet = thresholds.some((each, place) => {
+      if (each.metric !== metric) return false
+      return (['above', 'below'] as const).some((side) => keyOf(place, side, each[side]) === key)
+    })
+    if (!isSet) ofTrack.delete(key)
+  }
+}
+
+const keyOf = (place: number, side: 'above' | 'below', limit: number | undefined): string => `${place}/${side}/${limit}`
 
 function standingOf(standings: State['standings'], track: number, key: string): Standing {
   const ofTrack = standings.get(track) ?? new Map<string, Standing>()
