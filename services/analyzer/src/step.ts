@@ -7,6 +7,7 @@ import { closeBucket, type KpiRows } from './model/close.ts'
 import { ownTrack, passedOver } from './model/columns.ts'
 import { feedDetection } from './model/feed-detection.ts'
 import { addToLane, freeLane } from './model/lanes.ts'
+import { heardMs, noteTick } from './model/outages.ts'
 import { applyFrame, type Frame } from './model/process-table.ts'
 import {
   createSeriesIndex,
@@ -113,6 +114,7 @@ function apply(config: StepConfig, partition: Partition, event: AnalyzerEvent, o
   if (event.kind !== 'series') tellTime(partition, event.kind === 'tick' ? event.storedAtMs : event.origin.storedAtMs)
   if (event.kind === 'series') applySeries(config, partition, event.series, event.hostKey, outcome)
   else if (event.kind === 'tick') {
+    noteTick(partition.state.outages, event.storedAtMs)
     for (const host of partition.state.hosts.values()) advance(config, partition, host, event.storedAtMs, outcome)
   } else {
     const host = hostOf(config, partition, event.origin)
@@ -337,12 +339,15 @@ function bucketAt(
 
 /**
  * Closes what is due for a host. Each of its feeds has come as far as its highest event time, or, when it has been
- * quiet for longer than `silenceMs`, as far as time has passed on the bus since; the slower feed decides.
+ * quiet for longer than `silenceMs`, as far as time has passed on the bus since; the slower feed decides. Time in
+ * which the product itself was away is no quiet: what agents kept meanwhile is yet to come.
  */
 function advance(config: StepConfig, partition: Partition, host: HostState, nowMs: number, outcome: Result): void {
   const feeds = [host.samples, host.snapshots].filter((feed) => feed.timeMs > Number.NEGATIVE_INFINITY)
   if (feeds.length === 0) return
-  const passedMs = (feed: Feed): number => feed.timeMs + Math.max(0, nowMs - feed.storedAtMs - config.silenceMs)
+  const { outages } = partition.state
+  const quietMs = (feed: Feed): number => Math.max(0, heardMs(outages, feed.storedAtMs, nowMs) - config.silenceMs)
+  const passedMs = (feed: Feed): number => feed.timeMs + quietMs(feed)
   const effectiveMs = Math.min(...feeds.map(passedMs))
   while (host.buckets.length > 0) {
     const endMs = host.buckets[0]!.startMs + config.bucketMs

@@ -1,6 +1,7 @@
 import type { DetectionState } from '../detection/engine-core.ts'
 import { columnCount } from './columns.ts'
 import { createLanes, type Lanes } from './lanes.ts'
+import { createOutages, type Outages } from './outages.ts'
 import type { Seats } from './seats.ts'
 
 /** Everything that the analyzer knows of one partition. Plain data and typed arrays: it is stored as it is. */
@@ -8,6 +9,8 @@ export interface PartitionState {
   readonly hosts: Map<string, HostState>
   readonly series: SeriesState
   readonly waiting: WaitingSamples
+  /** Times that count as nobody's silence. */
+  readonly outages: Outages
   /** As of the checkpoint that it was restored from; the engine goes on with it. Null before the first. */
   readonly detection: DetectionState | null
 }
@@ -160,6 +163,7 @@ export function createPartitionState(): PartitionState {
       names: [],
     },
     waiting: { samples: [] },
+    outages: createOutages(),
     detection: null,
   }
 }
