@@ -3,6 +3,7 @@ import { createErrorSpike } from '../detectors/error-spike/detector.ts'
 import { createExpression } from '../detectors/expression/detector.ts'
 import { createFlapping } from '../detectors/flapping/detector.ts'
 import { createIsolationForest } from '../detectors/isolation-forest/detector.ts'
+import { createLevelShift } from '../detectors/level/detector.ts'
 import { createMissingData } from '../detectors/missing-data/detector.ts'
 import { createPerformanceDegradation } from '../detectors/performance-degradation/detector.ts'
 import { createProcessDeath } from '../detectors/process-death/detector.ts'
@@ -18,6 +19,7 @@ import { describe } from './words.ts'
 export const detectors: readonly CreateDetector[] = [
   createErrorSpike,
   createPerformanceDegradation,
+  createLevelShift,
   createThreshold,
   createExpression,
   createResourceExhaustion,

@@ -63,6 +63,7 @@ const writers: Readonly<Record<string, Writer>> = {
   performance_degradation: relative,
   error_spike: relative,
   level: relative,
+  level_shift: relative,
   streaming: (anomaly) => streaming(anomaly),
   resource_exhaustion: (anomaly) => exhaustion(anomaly),
   threshold: (anomaly) => threshold(anomaly),

@@ -1,0 +1,191 @@
+/** Values that the level is the median of: of what is measured every three seconds or more often, and of the rest. */
+const recentKept = 5
+const recentSlow = 3
+const SLOW_GAP_S = 3
+/** After so many intervals of silence, but a minute, values from before it no longer count. */
+const SILENT_GAPS = 5
+const SILENT_S = 60
+const STEP_MEMORY = 250
+const VALUES_COUNTED = 255
+
+/** The range of the last hour in tens of minutes, that of the last day in threes of hours. */
+const scales = [
+  { lengthS: 600, kept: 6, first: 0 },
+  { lengthS: 10_800, kept: 8, first: 6 },
+] as const
+const blocksKept = 14
+const episodesKept = 4
+const EPISODE_MEMORY_S = 7 * 86_400
+/** What begins sooner after the beginning of an episode is the same one. */
+const EPISODE_APART_S = 60
+const EPISODE_APART_GAPS = 3
+
+/** What is kept per track: the type and how many elements. */
+const layout = {
+  // 1 for a track that is watched, 2 for one that is not, 0 before that was asked.
+  watched: [Uint8Array, 1],
+  lastS: [Uint32Array, 1],
+  gapS: [Uint16Array, 1],
+  head: [Uint8Array, 1],
+  held: [Uint8Array, 1],
+  values: [Uint8Array, 1],
+  // Mean step from one value to the next.
+  step: [Float32Array, 1],
+  recent: [Float32Array, recentKept],
+  // The run of levels beyond the limit: its side (+1, -1, 0), its first second and its farthest level.
+  side: [Int8Array, 1],
+  runStartS: [Uint32Array, 1],
+  peak: [Float32Array, 1],
+  // Number of each block since the epoch, 0 for none, and the range of levels in it; the range of all.
+  block: [Uint32Array, blocksKept],
+  blockLow: [Float32Array, blocksKept],
+  blockHigh: [Float32Array, blocksKept],
+  low: [Float32Array, 1],
+  high: [Float32Array, 1],
+  // Excursions of the past: when they began and their farthest level.
+  episodeHead: [Uint8Array, 1],
+  episodeS: [Uint32Array, episodesKept],
+  episodePeak: [Float32Array, episodesKept],
+} as const
+
+type Layout = typeof layout
+type ColumnName = keyof Layout
+export type ShownColumns = { [Name in ColumnName]: InstanceType<Layout[Name][0]> }
+
+const names = Object.keys(layout) as ColumnName[]
+
+export const shownBytesPerTrack = names.reduce(
+  (sum, name) => sum + layout[name][0].BYTES_PER_ELEMENT * layout[name][1],
+  0,
+)
+
+/** Columns with room for `tracks`, with as much of `from` as there is copied into them. */
+export function createShownColumns(tracks: number, from?: Readonly<Record<string, unknown>>): ShownColumns {
+  const columns: Record<string, unknown> = {}
+  for (const name of names) {
+    const [Column, width] = layout[name]
+    const column = new Column(tracks * width)
+    const source = from?.[name]
+    if (source instanceof Column) column.set(source)
+    columns[name] = column
+  }
+  return columns as ShownColumns
+}
+
+/** Tracks that stored columns hold; -1 when they are not columns of this layout. */
+export function shownSize(stored: Readonly<Record<string, unknown>>): number {
+  const tracks = stored['lastS'] instanceof Uint32Array ? stored['lastS'].length : -1
+  for (const name of names) {
+    const [Column, width] = layout[name]
+    const column = stored[name]
+    if (!(column instanceof Column) || column.length !== tracks * width) return -1
+  }
+  return tracks
+}
+
+export function clearShown(columns: ShownColumns, track: number): void {
+  for (const name of names) {
+    const width = layout[name][1]
+    columns[name].fill(0, track * width, (track + 1) * width)
+  }
+}
+
+/** Takes the mean of a bucket. */
+export function takeValue(c: ShownColumns, track: number, bucketS: number, value: number): void {
+  const first = track * recentKept
+  const last = c.lastS[track]!
+  if (last !== 0) {
+    const gap = Math.min(65_535, bucketS - last)
+    if (gap > Math.max(SILENT_S, SILENT_GAPS * c.gapS[track]!)) c.held[track] = 0
+    c.gapS[track] = gap
+    const before = c.recent[first + ((c.head[track]! + recentKept - 1) % recentKept)]!
+    const memory = Math.min(STEP_MEMORY, c.values[track]!)
+    c.step[track]! += (Math.abs(value - before) - c.step[track]!) / memory
+  }
+  c.lastS[track] = bucketS
+  c.recent[first + c.head[track]!] = value
+  c.head[track] = (c.head[track]! + 1) % recentKept
+  if (c.held[track]! < recentKept) c.held[track]! += 1
+  if (c.values[track]! < VALUES_COUNTED) c.values[track]! += 1
+}
+
+export const isSlow = (c: ShownColumns, track: number): boolean => c.gapS[track]! > SLOW_GAP_S
+
+const sorted = new Float64Array(recentKept)
+
+/** The median of the last values; NaN while there are too few of them. */
+export function levelOf(c: ShownColumns, track: number): number {
+  const count = isSlow(c, track) ? recentSlow : recentKept
+  if (c.held[track]! < count) return Number.NaN
+  for (let i = 0; i < count; i++) {
+    const value = c.recent[track * recentKept + ((c.head[track]! + recentKept - 1 - i) % recentKept)]!
+    let at = i
+    while (at > 0 && sorted[at - 1]! > value) {
+      sorted[at] = sorted[at - 1]!
+      at -= 1
+    }
+    sorted[at] = value
+  }
+  return sorted[count >> 1]!
+}
+
+/** Notes a level that is normal: it, and what is between it and the range so far, is from now on. */
+export function noteLevel(c: ShownColumns, track: number, timeS: number, level: number): void {
+  let isNewBlock = false
+  for (const { lengthS, kept, first } of scales) {
+    const number = Math.floor(timeS / lengthS)
+    const at = track * blocksKept + first + (number % kept)
+    if (c.block[at] !== number) {
+      c.block[at] = number
+      c.blockLow[at] = level
+      c.blockHigh[at] = level
+      isNewBlock = true
+    } else if (level < c.blockLow[at]!) c.blockLow[at] = level
+    else if (level > c.blockHigh[at]!) c.blockHigh[at] = level
+  }
+  if (isNewBlock) refreshRange(c, track, timeS)
+  else if (level < c.low[track]!) c.low[track] = level
+  else if (level > c.high[track]!) c.high[track] = level
+}
+
+function refreshRange(c: ShownColumns, track: number, timeS: number): void {
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (const { lengthS, kept, first } of scales) {
+    const oldest = Math.floor(timeS / lengthS) - kept
+    for (let at = track * blocksKept + first; at < track * blocksKept + first + kept; at++) {
+      if (c.block[at] === 0 || c.block[at]! <= oldest) continue
+      low = Math.min(low, c.blockLow[at]!)
+      high = Math.max(high, c.blockHigh[at]!)
+    }
+  }
+  c.low[track] = low
+  c.high[track] = high
+}
+
+/** Ends the run of levels beyond the limit, and remembers it. */
+export function endRun(c: ShownColumns, track: number): void {
+  const startS = c.runStartS[track]!
+  const current = track * episodesKept + c.episodeHead[track]!
+  const side = c.side[track]!
+  c.side[track] = 0
+  const apartS = Math.max(EPISODE_APART_S, EPISODE_APART_GAPS * c.gapS[track]!)
+  if (c.episodeS[current] !== 0 && startS - c.episodeS[current]! < apartS) {
+    if ((c.peak[track]! - c.episodePeak[current]!) * side > 0) c.episodePeak[current] = c.peak[track]!
+    return
+  }
+  c.episodeHead[track] = (c.episodeHead[track]! + 1) % episodesKept
+  const at = track * episodesKept + c.episodeHead[track]!
+  c.episodeS[at] = startS
+  c.episodePeak[at] = c.peak[track]!
+}
+
+/** How many excursions of the last seven days went as far as `from` on this side. */
+export function episodesBeyond(c: ShownColumns, track: number, side: number, from: number): number {
+  let count = 0
+  for (let at = track * episodesKept; at < (track + 1) * episodesKept; at++) {
+    if (c.episodeS[at] === 0 || c.lastS[track]! - c.episodeS[at]! > EPISODE_MEMORY_S) continue
+    if ((c.episodePeak[at]! - from) * side >= 0) count += 1
+  }
+  return count
+}
