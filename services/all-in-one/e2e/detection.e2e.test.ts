@@ -97,7 +97,9 @@ describeWithServer('chromium', 'a process that burns every core', (browser) => {
     const burner = burnEveryCore()
     const process = `os:${hostname()}:burner`
     await page.goto(`${address}/processes/${encodeURIComponent(process)}`)
+    // The notice that slides in says the same: the panel is what is asked for.
     await page
+      .getByRole('region', { name: 'Anomalies', exact: true })
       .getByText(/CPU of burner on/)
       .first()
       .waitFor({ timeout: FOUND_WITHIN_MS })

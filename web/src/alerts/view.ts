@@ -120,14 +120,14 @@ export interface Happening {
 }
 
 const eventWords: Record<string, string> = {
-  opened: 'the opening',
+  opened: 'of the opening',
   worsened: 'that it became worse',
   acknowledged: 'that somebody has it',
-  resolved: 'the end',
+  resolved: 'of the end',
 }
 
 function deliveryHappening(delivery: Delivery, format: Format): Happening {
-  const about = eventWords[delivery.event] ?? delivery.event
+  const about = eventWords[delivery.event] ?? `of ${delivery.event}`
   const to = channelWords(delivery.channel)
   const error = delivery.lastError ? ` ${delivery.lastError}` : ''
   const tries = delivery.attempts > 1 ? ` After ${format.count(delivery.attempts)} tries.` : ''
@@ -137,14 +137,14 @@ function deliveryHappening(delivery: Delivery, format: Format): Happening {
     return {
       atMs: Date.parse(delivery.deliveredAt),
       glyph: 'success',
-      title: `${to} told of ${about}`,
+      title: `${to} told ${about}`,
       detail: `Delivered in ${took}.${tries}`,
     }
   }
   return {
     atMs: Date.parse(delivery.createdAt),
     glyph: deliveryGlyph[delivery.state],
-    title: delivery.state === 'failed' ? `${to} could not be told of ${about}` : `${to} is to be told of ${about}`,
+    title: delivery.state === 'failed' ? `${to} could not be told ${about}` : `${to} is to be told ${about}`,
     detail: `${deliveryWords(delivery, format)}.${error}`,
   }
 }

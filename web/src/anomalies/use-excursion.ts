@@ -23,6 +23,12 @@ export function stretchOf(anomaly: Pick<Anomaly, 'timestamp' | 'endedAt'>, nowMs
   return [from - lead, Math.min(nowMs, anomaly.endedAt === null ? nowMs : end + tailMs)]
 }
 
+/** Later than `from` where nothing is known that early, so that a young installation's charts are not mostly empty. */
+export function fromFirst(anomaly: Pick<Anomaly, 'timestamp'>, from: number, first: number | undefined): number {
+  const latest = Date.parse(anomaly.timestamp) - minuteMs
+  return first === undefined ? from : Math.max(from, Math.min(first, latest))
+}
+
 /** The line that an anomaly is about: its metric, or what sets it apart most where it is about the whole process. */
 export function metricOf(anomaly: Anomaly): string {
   if (anomaly.metric) return anomaly.metric
@@ -89,7 +95,7 @@ export function useExcursion(anomaly: Ref<Anomaly | null>) {
       if (signal.aborted) return
       series.value = line
       normal.value = band
-      span.value = [from, to]
+      span.value = [fromFirst(of, from, line.times[0]), to]
       error.value = null
     } catch (failure) {
       if (signal.aborted) return

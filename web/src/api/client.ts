@@ -1,3 +1,6 @@
+import { format } from '../format.ts'
+import { withLocalTimes } from './local-times.ts'
+
 /** Problem document of RFC 9457, as the gateway answers every error. */
 export interface Problem {
   readonly type?: string
@@ -100,7 +103,7 @@ function createApi(fetcher: typeof fetch) {
       throw new ApiError(await toProblem(response))
     }
     if (response.status === 204 || response.headers.get('content-length') === '0') return undefined as T
-    return (await response.json()) as T
+    return JSON.parse(withLocalTimes(await response.text(), format, Date.now())) as T
   }
 
   return {

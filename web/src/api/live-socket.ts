@@ -1,3 +1,6 @@
+import { format } from '../format.ts'
+import { withLocalTimes } from './local-times.ts'
+
 /** What the gateway sends: a whole picture first, then changes in order. */
 export interface LiveFrame {
   readonly channel?: string
@@ -81,7 +84,7 @@ export function createLiveSocket(deps: LiveSocketDeps) {
   }
 
   function receive(text: string): void {
-    const frame = JSON.parse(text) as LiveFrame
+    const frame = JSON.parse(withLocalTimes(text, format, Date.now())) as LiveFrame
     const channel = frame.channel === undefined ? undefined : channels.get(frame.channel)
     if (!channel || frame.channel === undefined) return
     deps.onFrame?.(frame)

@@ -36,13 +36,15 @@ function isHalf(step: number): boolean {
   return Math.abs(lead - 2.5) < 1e-6
 }
 
+/** How far an axis reaches on which nothing but zero stands: thousandths of a byte would look like a measurement. */
+const nothingReach: Partial<Record<ChartUnit, number>> = { byteRate: 950, rate: 0.95, number: 0.95 }
+
 /**
  * Axis from zero to above `top`, with at most `intervals` + 1 grid lines. Only the top tick carries the unit.
  * Whole things (`count`) never get half ticks, and shares do not go past 100 %.
  */
 export function valueAxis(unit: ChartUnit, top: number, intervals = 4): Axis {
-  const least =
-    unit === 'count' ? intervals : unit === 'share' ? 0.01 : unit === 'cores' ? 0.01 : unit === 'bytes' ? 1024 : 0.01
+  const least = unit === 'count' ? intervals : unit === 'bytes' ? 1024 : top > 0 ? 0.01 : (nothingReach[unit] ?? 0.01)
   const reach = Math.max(top, least)
   const axis = axisIn(unit, top, reach, intervals, axisUnit(unit, reach))
   // 830 KB/s needs an axis to 1,000 KB/s: said in the unit that its top tick deserves.

@@ -90,7 +90,7 @@ describe('spans', () => {
         toMs: start + 9 * minute,
         tone: 'warn',
         colour: 'var(--up-3)',
-        words: ['performance_degradation', 'since 08:00, +13.2σ', 'normal 50.0–110.0 %'],
+        words: ['performance degradation', 'since 08:00, +13.2σ', 'normal 50.0–110.0 %'],
       },
     ])
   })

@@ -1,3 +1,4 @@
+import { typeWords } from '../alerts/view.ts'
 import type { Anomaly, BaselineAnswer } from '../api/types.ts'
 import { fillOf } from '../drift/score.ts'
 import { type Format, plain } from '../format.ts'
@@ -163,7 +164,7 @@ export function spansOf(
         toMs: Math.min(to, toMs),
         tone: one.severity === 'critical' ? ('crit' as const) : ('warn' as const),
         colour: fillOf(Math.max(2, size) * (above ? 1 : -1)),
-        words: [one.type, `${lasted}${score}`, expectedWords(one, format)].filter(Boolean),
+        words: [typeWords(one.type), `${lasted}${score}`, expectedWords(one, format)].filter(Boolean),
       }
     })
 }
