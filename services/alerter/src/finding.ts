@@ -14,6 +14,8 @@ export interface Found {
 }
 
 const NAME_CHARACTERS_MAX = 1000
+/** Of the names that make one key together: an entry of an index of PostgreSQL holds 2704 bytes. */
+const KEY_BYTES_MAX = 2000
 
 /** Reads a record of the topic `anomalies`. What cannot make an alert is a dead letter. */
 export function readFinding(record: Pick<BusRecord, 'value' | 'headers' | 'storedAtMs'>): Verdict<Found> {
@@ -35,6 +37,12 @@ export function findingOf(anomaly: Anomaly, tenant: string, storedAtMs: number):
       return deadLetter('name_invalid', 'tenant, id, process or type is empty, too long, or holds NUL')
     }
   }
+  if (bytesOf(tenant, anomaly.process, anomaly.type) > KEY_BYTES_MAX || bytesOf(tenant, anomaly.id) > KEY_BYTES_MAX) {
+    return deadLetter(
+      'name_invalid',
+      `tenant, process and type, or tenant and id, have more than ${KEY_BYTES_MAX} bytes`,
+    )
+  }
   const finding: Finding = {
     tenant,
     id: anomaly.id,
@@ -51,6 +59,8 @@ export function findingOf(anomaly: Anomaly, tenant: string, storedAtMs: number):
   return emit({ anomaly: described, finding, timeMs: Number(anomaly.timeMs) })
 }
 
+const bytesOf = (...names: readonly string[]): number =>
+  names.reduce((bytes, name) => bytes + Buffer.byteLength(name), 0)
 /** Databases hold no NUL. */
 const isStorable = (text: string): boolean => !text.includes('\0')
 const clean = (text: string): string => text.replaceAll('\0', '')

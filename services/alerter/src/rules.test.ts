@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { matchesGlob } from './globs.ts'
 import { type AlertRule, isWorse, matchRules } from './rules.ts'
 
 const rule = (name: string, changes: Partial<AlertRule> = {}): AlertRule => ({
@@ -37,20 +36,6 @@ describe('rules', () => {
   it.each(cases)('%s', (_what, rules, expected) => {
     expect(matchRules(rules, subject)).toEqual(expected)
   })
-})
-
-it.each([
-  ['*', '', true],
-  ['*', 'anything', true],
-  ['a*c', 'abbc', true],
-  ['a*c', 'abbd', false],
-  ['a?c', 'abc', true],
-  ['a?c', 'ac', false],
-  ['*a*b', 'xaybab', true],
-  ['', 'a', false],
-  ['(a+)+$', '(a+)+$', true],
-])('the glob %s and the text %s', (glob, text, expected) => {
-  expect(matchesGlob(glob, text)).toBe(expected)
 })
 
 it('knows what is worse', () => {

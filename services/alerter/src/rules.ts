@@ -1,5 +1,5 @@
 import type { SeverityName } from '@driftline/platform/metadata/tables'
-import { matchesGlob } from './globs.ts'
+import { createGlob } from '@driftline/proto/expressions/glob'
 
 /** Which anomalies make an alert, and where it goes. */
 export interface AlertRule {
@@ -48,7 +48,7 @@ function matches({ severity, types, processes }: AlertRule, subject: RuleSubject
   return (
     severity === subject.severity &&
     (types === null || types.includes(subject.type)) &&
-    (processes === null || processes.some((glob) => matchesGlob(glob, subject.process)))
+    (processes === null || processes.some((glob) => createGlob(glob)(subject.process)))
   )
 }
 

@@ -320,6 +320,17 @@ describe('live', () => {
     expect((await get('/api/v1/overview')).body.alerts).toEqual([])
   })
 
+  it('an alert that makes no sense is counted and skipped, and the next one is told', async () => {
+    const alerts = await live('alerts')
+    await kit.publish(
+      alertRecord({ id: 'a-odd', process: REDIS, anomalyIds: [], openedAtMs: 9e15 }),
+      alertRecord({ id: 'a-3', process: REDIS, anomalyIds: [], openedAtMs: Date.now(), status: AlertStatus.RESOLVED }),
+    )
+    await alerts.next((message) => message.changes?.alerts?.[0]?.id === 'a-3')
+    const { text } = await get('/metrics')
+    expect(text).toContain('driftline_gateway_unreadable_records_total{topic="driftline.alerts.v1"} 1')
+  })
+
   it('a closed minute brings its point and what is usual, and values of the running minute move the newest point', async () => {
     const [process, overview] = [await live(`process:${NGINX}`), await live('overview')]
     await kit.publish(baselineRecord(minute, [[NGINX, 'cpu', 0.5, 0.1, 5]]))

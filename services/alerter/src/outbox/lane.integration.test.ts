@@ -138,6 +138,23 @@ describe('a receiver that', () => {
   })
 })
 
+it('begins nothing while it stops, so that a stop repeats nothing', async () => {
+  const receiver = await receiverOf()
+  receiver.answer = (response) => void setTimeout(() => response.writeHead(204).end(), 100)
+  const config = testConfig({ alert_channels: [{ channel: 'webhook', url: receiver.url }] }, { concurrency: 1 })
+  const stack = await startStack({ config })
+  stops.push(() => stack.stop())
+  await stack.publish(
+    ...Array.from({ length: 6 }, (_, i) => anomalyOf({ id: `an_${i}`, process: `os:web-${i}:nginx` })),
+  )
+  for (const count of [1, 3]) {
+    await eventually('some are on their way', () => receiver.received.length >= count)
+    await stack.restart(config)
+  }
+  await eventually('all arrive', async () => (await outcome(stack)).every(({ state }) => state === 'delivered'))
+  expect(receiver.received).toHaveLength(6)
+})
+
 it('sends each message once however many alerters share the outbox', async () => {
   const receiver = await receiverOf()
   const first = await stackFor([receiver.url])

@@ -43,6 +43,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
   let wokenMeanwhile = false
   let pausedUntilMs = 0
   let isTroubled = false
+  let isStopping = false
 
   const breaker = new CircuitBreaker(
     async (delivery: Leased): Promise<SendResult> => {
@@ -167,7 +168,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
 
   /** While a breaker is half open one delivery tries whether anybody answers. */
   function roomNow(): number {
-    if (stopping.signal.aborted || breaker.opened || clock.nowMs() < pausedUntilMs) return 0
+    if (isStopping || breaker.opened || clock.nowMs() < pausedUntilMs) return 0
     return (breaker.halfOpen ? 1 : timing.concurrency) - underway.size
   }
 
@@ -180,7 +181,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
 
   function wake(): void {
     wokenMeanwhile = true
-    if (pumping !== null || stopping.signal.aborted) return
+    if (pumping !== null || isStopping) return
     pumping = pump().finally(() => {
       pumping = null
     })
@@ -190,12 +191,13 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
     wake,
     inFlight: () => [...underway.keys()],
     async stop() {
+      // What were begun now would be cut off below, and sent once more after the start.
+      isStopping = true
+      await pumping
       const cut = setTimeout(() => stopping.abort(), underway.size === 0 ? 0 : STOP_GRACE_MS)
       await Promise.all(underway.values())
       clearTimeout(cut)
       stopping.abort()
-      await pumping
-      await Promise.all(underway.values())
       breaker.shutdown()
     },
   }

@@ -54,16 +54,17 @@ export function createFeed(deps: FeedDeps): Component {
   )
   let subscription: Subscription | undefined
 
+  const skip = ({ topic, partition, offset }: BusRecord, error: unknown): void => {
+    unreadable.inc({ topic })
+    deps.logger.warn({ error, topic, partition, offset }, 'skipped a record that could not be read')
+  }
+
   const handle = (records: readonly BusRecord[]): void => {
     for (const record of records) {
       try {
-        handlers[record.topic]?.(record, deps)
+        handlers[record.topic]?.(record, deps)?.catch((error: unknown) => skip(record, error))
       } catch (error) {
-        unreadable.inc({ topic: record.topic })
-        deps.logger.warn(
-          { error, topic: record.topic, partition: record.partition, offset: record.offset },
-          'skipped a record that could not be read',
-        )
+        skip(record, error)
       }
     }
   }
@@ -80,7 +81,8 @@ export function createFeed(deps: FeedDeps): Component {
   }
 }
 
-const handlers: Readonly<Record<string, (record: BusRecord, deps: FeedDeps) => void>> = {
+/** One that answers later fails as one that throws. */
+const handlers: Readonly<Record<string, (record: BusRecord, deps: FeedDeps) => Promise<void> | void>> = {
   [topics.snapshots.name]: takeSnapshot,
   [topics.kpis.name]: takeKpiBatch,
   [topics.series.name]: (record, { estate }) => {
@@ -158,16 +160,15 @@ function takeAnomaly(record: BusRecord, deps: FeedDeps): void {
 }
 
 /** Names are read first where they are new; the version says which state is the newer, so order does not matter. */
-function takeAlert(record: BusRecord, deps: FeedDeps): void {
+async function takeAlert(record: BusRecord, deps: FeedDeps): Promise<void> {
   const message = fromBinary(AlertSchema, record.value)
   const { tenant } = record.headers
-  const apply = (): void => {
-    const alert = alertOfMessage(message, (actor) => deps.names.nameOf(tenant, actor))
-    const taken = deps.estate.tenant(tenant).findings.applyAlert(alert)
-    if (taken) deps.listener.onAlert(tenant, taken.item)
-  }
-  deps.names.learn(tenant, [message.acknowledgedBy, message.resolvedBy]).then(apply, (error: unknown) => {
+  try {
+    await deps.names.learn(tenant, [message.acknowledgedBy, message.resolvedBy])
+  } catch (error) {
     deps.logger.warn({ error }, 'could not read who changed an alert')
-    apply()
-  })
+  }
+  const alert = alertOfMessage(message, (actor) => deps.names.nameOf(tenant, actor))
+  const taken = deps.estate.tenant(tenant).findings.applyAlert(alert)
+  if (taken) deps.listener.onAlert(tenant, taken.item)
 }
