@@ -38,6 +38,7 @@ describe('rates', () => {
     [2.04, '2.0 starts/s'],
     [0.5, '30.0 starts/min'],
     [0.002, '7.2 starts/h'],
+    [-1e-9, '0 starts/s'],
   ])('%d a second is %s', (value, text) => expect(plain(f.rate(value, 'starts'))).toBe(text))
 })
 

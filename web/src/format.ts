@@ -97,7 +97,8 @@ export function createFormat(locale?: string, timeZone?: string) {
     /** Things per second; slow ones per minute or hour, so that the number stays readable. */
     rate(perSecond: number | null | undefined, noun = ''): Quantity | null {
       if (!isNumber(perSecond)) return null
-      if (perSecond === 0) return { value: '0', unit: `${noun}/s` }
+      // Less than one in twenty hours is nothing that an hour's rate could show, nor is a minus before it.
+      if (Math.abs(perSecond * 3600) < 0.05) return { value: '0', unit: `${noun}/s` }
       if (perSecond >= 1)
         return { value: perSecond >= 100 ? fixed(perSecond, 0) : fixed(perSecond, 1), unit: `${noun}/s` }
       if (perSecond * 60 >= 1) return { value: fixed(perSecond * 60, 1), unit: `${noun}/min` }

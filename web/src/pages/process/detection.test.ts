@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DetectionSettings } from '../../api/types.ts'
-import { draftOf, markedAt, readDraft, refusedBy, settingsWords } from './detection.ts'
+import { draftOf, limitWords, markedAt, readDraft, refusedBy, settingsWords } from './detection.ts'
 
 const plain: DetectionSettings = { disabledTypes: [], thresholds: [], expressions: [] }
 const full: DetectionSettings = {
@@ -25,6 +25,20 @@ describe('the form', () => {
     expect(body.sensitivity).toBe(0.5)
     expect(body).not.toHaveProperty('degradationShare')
     expect([...problems]).toEqual([['degradationShare', 'is no number']])
+  })
+  test.each([
+    ['cpu', 0.8, '80', '80.0 %'],
+    ['error_rate', 0.05, '5', '5.00 %'],
+    ['memory', 512 * 2 ** 20, '512', '512 MiB'],
+    ['disk_write', 2_000_000, '2000', '2.0 MB/s'],
+    ['execution_time', 250, '250', '250 ms'],
+    ['process.unix.file_descriptor.count', 900, '900', '900'],
+  ])('types a limit of %s at %d as %s', (metric, above, typed, said) => {
+    const settings = { ...plain, thresholds: [{ metric, above, forSeconds: 0, severity: 'warning' as const }] }
+    const draft = draftOf(settings)
+    expect(draft.thresholds[0]?.above).toBe(typed)
+    expect(readDraft(draft).body).toEqual(settings)
+    expect(limitWords(metric, above)).toBe(said)
   })
   test('wants a limit of a threshold, and words of an expression', () => {
     const draft = draftOf(plain)

@@ -1,5 +1,35 @@
 import type { FieldError } from '../../api/client.ts'
 import type { DetectionSettings, Severity } from '../../api/types.ts'
+import { kpiNames } from '../../charts/kpi-names.ts'
+import { type ChartUnit, quantityOf } from '../../charts/units.ts'
+import { plain } from '../../format.ts'
+
+/** What people type for one of what is stored: pages show CPU in percent of a core, and nobody types bytes. */
+interface TypedUnit {
+  readonly unit: string
+  readonly factor: number
+}
+
+const typedUnits: Readonly<Record<ChartUnit, TypedUnit>> = {
+  cores: { unit: '% of a core', factor: 100 },
+  share: { unit: '%', factor: 100 },
+  bytes: { unit: 'MiB', factor: 1 / 2 ** 20 },
+  byteRate: { unit: 'KB/s', factor: 1e-3 },
+  rate: { unit: '/s', factor: 1 },
+  milliseconds: { unit: 'ms', factor: 1 },
+  seconds: { unit: 's', factor: 1 },
+  count: { unit: '', factor: 1 },
+  number: { unit: '', factor: 1 },
+}
+
+/** In what the limits of a KPI are typed; metrics of other names are typed as they are stored. */
+export const typedUnitOf = (metric: string): TypedUnit => typedUnits[kpiNames[metric.trim()]?.unit ?? 'number']
+
+/** A stored limit as pages show such values. */
+export function limitWords(metric: string, limit: number): string {
+  const unit = kpiNames[metric]?.unit
+  return unit === undefined ? String(limit) : plain(quantityOf(unit, limit))
+}
 
 /** The form: numbers as they are typed, shares in percent; an empty text is "as the installation has it". */
 export interface Draft {
@@ -14,7 +44,7 @@ export interface Draft {
 }
 
 const text = (value: number | undefined, factor = 1): string =>
-  value === undefined ? '' : String(Math.round(value * factor * 1e6) / 1e6)
+  value === undefined ? '' : String(Number((value * factor).toPrecision(15)))
 
 export function draftOf(settings: DetectionSettings): Draft {
   return {
@@ -26,8 +56,8 @@ export function draftOf(settings: DetectionSettings): Draft {
     sensitivity: text(settings.sensitivity),
     thresholds: settings.thresholds.map((one) => ({
       metric: one.metric,
-      above: text(one.above),
-      below: text(one.below),
+      above: text(one.above, typedUnitOf(one.metric).factor),
+      below: text(one.below, typedUnitOf(one.metric).factor),
       forSeconds: text(one.forSeconds),
       severity: one.severity,
     })),
@@ -50,7 +80,7 @@ export function readDraft(draft: Draft): Reading {
     const trimmed = typed.trim().replace(',', '.')
     if (trimmed === '') return undefined
     const value = Number(trimmed)
-    if (Number.isFinite(value)) return Math.round((value / factor) * 1e9) / 1e9
+    if (Number.isFinite(value)) return Number((value / factor).toPrecision(12))
     problems.set(path, 'is no number')
     return undefined
   }
@@ -65,8 +95,9 @@ export function readDraft(draft: Draft): Reading {
     ...given('exhaustionShare', number('exhaustionShare', draft.exhaustionPercent, 100)),
     ...given('sensitivity', number('sensitivity', draft.sensitivity)),
     thresholds: draft.thresholds.map((one, i) => {
-      const above = number(`thresholds.${i}.above`, one.above)
-      const below = number(`thresholds.${i}.below`, one.below)
+      const { factor } = typedUnitOf(one.metric)
+      const above = number(`thresholds.${i}.above`, one.above, factor)
+      const below = number(`thresholds.${i}.below`, one.below, factor)
       if (one.metric.trim() === '') problems.set(`thresholds.${i}.metric`, 'names no KPI or metric')
       if (one.above.trim() === '' && one.below.trim() === '')
         problems.set(`thresholds.${i}`, 'needs a limit above or below')
