@@ -53,6 +53,9 @@ const CRITICAL_AFTER_S = 60
 /** Standard deviation of a median, of five values and of three, by the mean step from one value to the next. */
 const STEP_TO_SIGMA = 0.48
 const STEP_TO_SIGMA_SLOW = 0.6
+/** A baseline takes whole numbers for counts, where one more is nothing: not so in a constant of this height or more. */
+const CONSTANT_MIN = 5
+const CONSTANT_SHARE = 0.05
 const VALUE_MAX = 1e37
 
 /** What a level is judged by. */
@@ -111,7 +114,9 @@ export function createLevelShift(): Detector {
     j.level = level
     j.centre = baselines.centre(track)
     j.minutes = baselines.minutes(track)
-    j.sigma = Math.max(baselines.spread(track), steps)
+    const isConstant = low === high && Math.abs(low) >= CONSTANT_MIN
+    const spread = baselines.spread(track)
+    j.sigma = Math.max(isConstant ? Math.min(spread, CONSTANT_SHARE * Math.abs(low)) : spread, steps)
     j.side = level > j.centre ? 1 : -1
     j.distance = Math.abs(level - j.centre)
     j.beyond = j.side > 0 ? level - high : low - level
