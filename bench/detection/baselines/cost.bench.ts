@@ -22,6 +22,7 @@ const tracks = {
   metric: (track: number) => metrics[track % metrics.length]!,
   attributes: () => '',
   unit: () => '1',
+  ofPrograms: () => false,
 }
 const settings = {
   enabled: true,

@@ -45,6 +45,7 @@ function createRig() {
       kpi: Int8Array.from({ length: PROCESSES * count }, (_, at) => at % count),
       metric: (at) => kpis[at % count]!.name,
       attributes: () => '',
+      ofPrograms: () => true,
       unit: (at) => kpis[at % count]!.unit,
     },
     processes: {

@@ -55,6 +55,7 @@ export function createBaselineRig(
     metric: (track: number) => rigTracks[track]!.metric,
     attributes: () => '',
     unit: (track: number) => kpis[tracks.kpi[track]!]?.unit ?? '1',
+    ofPrograms: (track: number) => ids[processOf[track]!]!.startsWith('os:'),
   }
   const processes = {
     size: ids.length,

@@ -278,6 +278,7 @@ function teach(known: LearningBaselines, minute: number, value: number): void {
     kpi: Int8Array.of(-1),
     metric: () => 'temperature',
     attributes: () => '',
+    ofPrograms: () => false,
     unit: () => 'Cel',
   }
   known.moveTo(startMs)

@@ -13,12 +13,12 @@ import {
   suspenseKept,
   threeHoursKept,
 } from './columns.ts'
-import { resolutionOf } from './resolutions.ts'
+import { centreShare, resolutionOf, resolutionOfUnit } from './resolutions.ts'
 import { createWeekPool, learnHour, type SeasonMoment, seasonAt, seasonMoment } from './season.ts'
 import { createWeightedMedian } from './weighted-median.ts'
 import { createWindows } from './windows.ts'
 
-const STATE_VERSION = 1
+const STATE_VERSION = 2
 const MINUTE_MS = 60_000
 const INITIAL_TRACKS = 256
 /** Minutes before anything is said. */
@@ -43,7 +43,6 @@ const DISTANCE_MAX = 1e6
 const MAD_TO_SIGMA = 1.4826
 /** Share of the root mean square that the spread is at least, so that a tenth of busy minutes stay within 4. */
 const RMS_SHARE = 0.8
-const CENTRE_SHARE = 0.01
 const SPREAD_MIN = 1e-300
 /** Residuals of a season are scaled by how high it is, within these bounds. */
 const SCALE_MIN = 0.2
@@ -94,7 +93,8 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
 
   function spreadOf(track: number): number {
     const robust = c.spread[track]! * scaleOf(track, seasonAt(c, pool, track, moment))
-    return Math.max(robust, Math.abs(centreOf(track)) * CENTRE_SHARE, c.resolution[track]!, SPREAD_MIN)
+    const share = centreShare(c.minutes[track]!, c.kpi[track]! - 1, c.ofPrograms[track] === 1)
+    return Math.max(robust, Math.abs(centreOf(track)) * share, c.resolution[track]!, SPREAD_MIN)
   }
 
   /** Works middle and spread of the residuals out anew from what is kept. */
@@ -200,10 +200,11 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   }
 
   /** Whole numbers are counts, or states: a step of one is none. Of others the smallest step tells the sensor's. */
-  function noteResolution(track: number, value: number, residual: number, far: boolean): void {
-    if (c.minutes[track] === 0) {
+  function noteResolution(track: number, value: number, residual: number, far: boolean, unit: string): void {
+    const known = resolutionOfUnit(unit)
+    if (known > 0 || c.minutes[track] === 0) {
       c.isCount[track] = Number.isInteger(value) ? 1 : 0
-      c.resolution[track] = c.isCount[track]!
+      c.resolution[track] = known > 0 ? known : c.isCount[track]!
       return
     }
     if (c.isCount[track] === 1) {
@@ -216,11 +217,19 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     if (step > 0 && (c.resolution[track] === 0 || step < c.resolution[track]!)) c.resolution[track] = step
   }
 
-  function learnOne(track: number, minute: number, value: number, kpi: number): void {
+  function begin(track: number, value: number, tracks: Tracks): void {
+    const kpi = tracks.kpi[track]!
+    const isOfPrograms = tracks.ofPrograms(track)
+    c.origin[track] = value
+    c.kpi[track] = kpi + 1
+    c.ofPrograms[track] = isOfPrograms ? 1 : 0
+    if (kpi >= 0) c.resolution[track] = resolutionOf(kpi, isOfPrograms)
+  }
+
+  function learnOne(track: number, minute: number, value: number, tracks: Tracks): void {
     if (!Number.isFinite(value)) return
     room(track)
-    if (kpi >= 0) c.resolution[track] = resolutionOf(kpi)
-    if (c.minutes[track] === 0) c.origin[track] = value
+    if (c.minutes[track] === 0) begin(track, value, tracks)
     else if (minute <= c.lastMinute[track]!) return
     const raw = Math.max(-VALUE_MAX, Math.min(VALUE_MAX, value - c.origin[track]!))
     if (learnHour(c, pool, track, minute, raw)) startSeason(track, minute)
@@ -229,7 +238,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     const distance = value - centreOf(track)
     const limit = Math.max(FAR_SPREADS * spreadOf(track), FAR_SHARE * Math.abs(centreOf(track)))
     const far = c.minutes[track]! >= LEARNT_MINUTES && Math.abs(distance) > limit * (1 + FAR_YOUTH / c.minutes[track]!)
-    if (kpi < 0) noteResolution(track, value, residual, far)
+    if (c.kpi[track] === 0) noteResolution(track, value, residual, far, tracks.unit(track))
     if (far && !noteEpisode(track, minute, residual)) suspend(track, minute, residual, Math.sign(distance))
     else {
       learnResidual(track, minute, residual)
@@ -260,7 +269,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
       const number = Math.floor(minute.startMs / MINUTE_MS)
       for (let at = 0; at < minute.count; at++) {
         const track = minute.track[at]!
-        learnOne(track, number, minute.value[at]!, tracks.kpi[track]!)
+        learnOne(track, number, minute.value[at]!, tracks)
       }
     },
     forgetTrack(track) {

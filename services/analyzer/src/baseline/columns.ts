@@ -33,6 +33,9 @@ const layoutOf = (days: number) =>
     // Of the KPI, else the smallest step between two minutes that differ; 0 while there was none.
     resolution: [Float32Array, 1],
     isCount: [Uint8Array, 1],
+    // Number of the KPI plus 1, and whether it is one of a group of programs.
+    kpi: [Uint8Array, 1],
+    ofPrograms: [Uint8Array, 1],
     held: [Uint8Array, 4],
     dayHead: [Uint8Array, 1],
     minuteValue: [Float32Array, minutesKept],

@@ -1,4 +1,4 @@
-import { kpis } from '@driftline/proto'
+import { kpiNumber, kpis } from '@driftline/proto'
 
 /**
  * What a KPI has to move by before it is worth a word, in its own unit. A quarter of it is the floor of the spread, so
@@ -19,8 +19,43 @@ const meaningful: Readonly<Record<string, number>> = {
   instances: 4,
 }
 
-/** By number of the KPI; 0 for those that are not in the table. */
-const meaningfulAmount: readonly number[] = kpis.map(({ name }) => meaningful[name] ?? 0)
+/**
+ * The same for groups of programs, where a minute has few events: how long a `grep` takes says little.
+ */
+const meaningfulOfPrograms: Readonly<Record<string, number>> = {
+  ...meaningful,
+  execution_time: 4000,
+  throughput: 0.4,
+}
 
-/** The least spread of a KPI by its number; 0 for plain series, whose resolution is read off their values. */
-export const resolutionOf = (kpi: number): number => (kpi < 0 ? 0 : (meaningfulAmount[kpi] ?? 0) / 4)
+const amountsOf = (table: Readonly<Record<string, number>>): readonly number[] =>
+  kpis.map(({ name }) => table[name] ?? 0)
+const [ofAll, ofPrograms] = [amountsOf(meaningful), amountsOf(meaningfulOfPrograms)]
+
+/** The least spread of a KPI by its number, in its unit. */
+export const resolutionOf = (kpi: number, isOfPrograms: boolean): number =>
+  ((isOfPrograms ? ofPrograms : ofAll)[kpi] ?? 0) / 4
+
+/** Counts of which a few more or less are nothing; for other plain series the resolution is read off their values. */
+const units: ReadonlyMap<string, number> = new Map([
+  ['{thread}', 2],
+  ['{file_descriptor}', 4],
+])
+
+export const resolutionOfUnit = (unit: string): number => units.get(unit) ?? 0
+
+const executionTime = kpiNumber('execution_time')
+
+/**
+ * The least spread as a share of the centre after so many minutes: a few of them that happen to be alike say little of
+ * the next ones. Plain series are often far from zero, so that a share of them is much.
+ */
+export function centreShare(minutes: number, kpi: number, isOfPrograms: boolean): number {
+  if (kpi === executionTime && isOfPrograms) return 0.25
+  return minutes >= SETTLED_MINUTES
+    ? LEAST_SHARE
+    : Math.max(LEAST_SHARE, ((kpi < 0 ? 0.1 : 0.4) * Math.sqrt(Math.sqrt(minutes))) / minutes)
+}
+
+const LEAST_SHARE = 0.01
+const SETTLED_MINUTES = 180

@@ -1,8 +1,8 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
-import { bytesOf, kpis, PackedBaselineBatchSchema, topics } from '@driftline/proto'
+import { bytesOf, kpiNumber, kpis, PackedBaselineBatchSchema, topics } from '@driftline/proto'
 import type { Baselines } from './baselines.ts'
-import type { ClosedMinute } from './detector.ts'
+import type { ClosedMinute, Tracks } from './detector.ts'
 import type { TrackTable } from './track-table.ts'
 import type { UnitState } from './unit-state.ts'
 
@@ -11,10 +11,32 @@ const LINES_MAX = 2000
 /** Records of one unit and minute; together they hold more lines than a partition has tracks. */
 const PER_MINUTE = 1000
 
+/** How far a minute can be trusted to tell something of its process. */
+export interface Trust {
+  /** Whether a group of programs does what it did before, by its instances. */
+  isComparable(track: number): boolean
+  /** Seconds of the minute that had data. */
+  seconds(track: number): number
+}
+
+interface Known {
+  readonly table: TrackTable
+  readonly baselines: Baselines
+  readonly trust: Trust
+}
+
+/** Rates of groups of programs with ends in so many seconds of a minute are taken for half of what they seem. */
+const FEW_SECONDS = 10
+/** Drift is shown from this many spreads on. */
+const SHOWN = 4
+/** And their spread is at least this. */
+const RATE_SPREAD = 0.1
+const executionTime = kpiNumber('execution_time')
+const ratesOfEnds = new Set([kpiNumber('success_rate'), kpiNumber('error_rate')])
+
 /** What was normal over a minute, and how far from it each track was, by what was known before the minute. */
 export function baselineRecords(
-  { tracks, processes }: TrackTable,
-  baselines: Baselines,
+  { table: { tracks, processes }, baselines, trust }: Known,
   unit: UnitState,
   minute: ClosedMinute,
 ): OutgoingRecord[] {
@@ -29,7 +51,8 @@ export function baselineRecords(
     const column = (of: (row: number) => number) => bytesOf(Float64Array.from(rows, of))
     const track = (row: number): number => minute.track[row]!
     const centre = (row: number): number => baselines.centre(track(row))
-    const spread = (row: number): number => baselines.spread(track(row))
+    const spread = (row: number): number =>
+      spreadFor(baselines.spread(track(row)), minute.value[row]! - centre(row), track(row), tracks, trust)
     const batch = create(PackedBaselineBatchSchema, {
       tenant: unit.tenant,
       minuteTimeMs: BigInt(minute.startMs),
@@ -56,6 +79,20 @@ export function baselineRecords(
     })
   }
   return records
+}
+
+/**
+ * The spread, wider where a minute says little: of a `grep` that found nothing, of one shell that ran for longer. What
+ * comes and goes is not compared with the run before: its own distance counts as spread, so that it is never shown.
+ */
+function spreadFor(known: number, distance: number, track: number, tracks: Tracks, trust: Trust): number {
+  if (!tracks.ofPrograms(track)) return known
+  const seconds = Math.max(1, trust.seconds(track))
+  const kpi = tracks.kpi[track]!
+  const least = ratesOfEnds.has(kpi) ? Math.max(known, RATE_SPREAD) : known
+  const isOfEnds = kpi === executionTime || ratesOfEnds.has(kpi)
+  const wide = isOfEnds ? (least * (seconds + FEW_SECONDS)) / seconds : known
+  return trust.isComparable(track) ? wide : wide + Math.abs(distance) / SHOWN
 }
 
 /** In robust standard deviations; NaN while nothing is known. */

@@ -19,6 +19,8 @@ export interface Tracks {
   attributes(track: number): string
   /** UCUM. */
   unit(track: number): string
+  /** Whether it is of a group of programs (`os:`), of which some come and go. */
+  ofPrograms(track: number): boolean
 }
 
 /** The processes of the partition by number. */

@@ -1,4 +1,4 @@
-import { baselineRecords } from './baseline-records.ts'
+import { baselineRecords, type Trust } from './baseline-records.ts'
 import type { ClosedBucket, Detector, Finding } from './detector.ts'
 import { type Columns, type Core, type Seat, unitOf } from './engine-core.ts'
 import { applyReports, endExcursionsOfType, type Judged } from './excursions.ts'
@@ -23,6 +23,8 @@ const FAILURES_MAX = 3
 const TOLD_SINGLY_MS = 600_000
 const TOLD_AT_ALL_MS = 86_400_000
 const MINUTE_MS = 60_000
+/** Of programs that come and go beside one that stays, so much must have been learnt. */
+const SETTLED_MINUTES = 30
 
 /** Adds a value to the bucket that is judged next. */
 export function put({ next }: Core, track: number, value: number): void {
@@ -117,7 +119,12 @@ function closeMinute(core: Core, unit: number): void {
   }
   finish(core, state)
   learning(core, () => {
-    core.output.records.push(...baselineRecords(core.table, core.baselines, state, closed))
+    const { minutes, baselines, table } = core
+    const trust: Trust = {
+      isComparable: (track) => isComparable(core, table.tracks.process[track]!, track),
+      seconds: (track) => minutes.state.buckets[track]!,
+    }
+    core.output.records.push(...baselineRecords({ table, baselines, trust }, state, closed))
     core.baselines.learn(closed, core.table.tracks)
   })
   core.minutes.clear(state)
@@ -188,13 +195,19 @@ export function takeFinding(core: Core, finding: Finding): void {
   const seat = core.reporting
   if (seat === null) return
   const { type, openAfterMs, closeAfterMs } = seat.detector
-  const { processes, state } = core.table
+  const { processes } = core.table
   if (processes.unit(finding.process) !== core.judgedUnit) return
   if (!isWanted(core, type, finding.process)) return
-  const comesAndGoes = (state.flags[finding.process]! & processFlag.longRunning) === 0
-  if (comesAndGoes && rankOf(type) !== -1) return
+  if (rankOf(type) !== -1 && !isComparable(core, finding.process, finding.track)) return
   if (core.reports.length >= REPORTS_MAX) core.output.dropped.findings += 1
   else core.reports.push({ type, openAfterMs, closeAfterMs, finding: { ...finding } })
+}
+
+/** Whether the instances of a group have stayed for long enough, or what is known of them is old enough. */
+function isComparable({ table, baselines }: Core, process: number, track: number): boolean {
+  const flags = table.state.flags[process]!
+  if ((flags & processFlag.steady) !== 0) return true
+  return (flags & processFlag.settled) !== 0 && (track === -1 || baselines.minutes(track) >= SETTLED_MINUTES)
 }
 
 export function isWanted(core: Core, type: string, process: number): boolean {

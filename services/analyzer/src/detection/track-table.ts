@@ -37,6 +37,10 @@ export const processFlag = {
   longRunning: 1,
   /** The process table no longer has an instance of it. */
   gone: 2,
+  /** The same instances have been running for minutes: what they do now can be compared with what they did. */
+  steady: 4,
+  /** Instances change, but one has run for half an hour: comparable when that much has been learnt. */
+  settled: 8,
 } as const
 
 /** Gives numbers to processes and tracks, and takes them back. A number is given again, the last freed one first. */
@@ -98,6 +102,7 @@ export function createTrackTable(state: TrackTableState, tracksMax: number): Tra
     metric: (track) => kpis[state.trackKpi[track]!]?.name ?? state.metric[track]!,
     attributes: (track) => state.attributes[track]!,
     unit: (track) => kpis[state.trackKpi[track]!]?.unit ?? state.unit[track]!,
+    ofPrograms: (track) => state.processId[state.trackProcess[track]!]!.startsWith('os:'),
   }
   const processes: Processes = {
     get size() {
@@ -144,7 +149,7 @@ export function createTrackTable(state: TrackTableState, tracksMax: number): Tra
       state.kpiTracks.fill(-1, process * kpiCount, (process + 1) * kpiCount)
       state.firstPlain[process] = -1
       // Only a process table can say that something comes and goes.
-      state.flags[process] = processFlag.longRunning
+      state.flags[process] = processFlag.longRunning | processFlag.steady
       return process
     },
     kpiTrack(process, kpi) {

@@ -5,6 +5,7 @@ import type { KpiRows } from './close.ts'
 import { isLongRunning } from './process-table.ts'
 import { processOfSlot } from './series-index.ts'
 import type { Bucket, HostState } from './state.ts'
+import { steadinessOf } from './steadiness.ts'
 
 /** Gives a closed bucket to detection: KPIs of its processes, series that are tracks of their own, starts and ends. */
 export function feedDetection(
@@ -66,6 +67,9 @@ function flagProcesses(engine: DetectionEngine, host: HostState, { alive, startM
     if (process === -1) continue
     engine.flag(process, processFlag.gone, !alive!.has(slot))
     engine.flag(process, processFlag.longRunning, isLongRunning(host, slot, alive!, startMs + bucketMs))
+    const steadiness = steadinessOf(host, slot, alive!, startMs + bucketMs)
+    engine.flag(process, processFlag.steady, steadiness === 'steady')
+    engine.flag(process, processFlag.settled, steadiness === 'settled')
   }
 }
 

@@ -2,6 +2,7 @@ import { EndKind, type ProcessEnds, type ProcessIdentities } from '@driftline/pr
 import { awaitRestart, expireSeats, leaveSeat, type SeatChanges, seatKey, takeSeat } from './seats.ts'
 import type { AliveGroups, Bucket, HostState, Instance } from './state.ts'
 import { bump } from './state.ts'
+import { noteEnd } from './steadiness.ts'
 
 /** A frame of the process table, as far as KPIs need it. */
 export interface Frame {
@@ -65,6 +66,7 @@ function applyEnds(
     const { slot } = instance
     if (slot === -1) continue
     const lifetimeMs = Math.max(0, timeMs - startTimeMs)
+    noteEnd(host.table, slot, timeMs)
     if (lifetimeMs >= LONG_RUNNING_MS) {
       const untilMs = timeMs + Math.min(LONG_RUNNING_FOR_MS, lifetimeMs)
       longRunningUntilMs.set(slot, Math.max(untilMs, longRunningUntilMs.get(slot) ?? 0))

@@ -227,6 +227,7 @@ function freeIdleSlot(host: HostState, index: SeriesIndex, { engine }: Rooms): n
     if (host.slotSeenMs[slot]! >= idleSinceMs || table.alive.has(slot)) continue
     host.slotOf.delete(host.processes[slot]!)
     table.longRunningUntilMs.delete(slot)
+    table.turnover.delete(slot)
     for (const [key, seat] of table.seats) if (seat.slot === slot) table.seats.delete(key)
     detachSeries(index, host, slot)
     const process = host.processNumber[slot]!

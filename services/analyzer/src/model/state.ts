@@ -111,10 +111,17 @@ export interface TableState {
   frameTimeMs: number
   /** Places of programs that ran for long and ended, and may yet come back or have. */
   readonly seats: Seats
+  /** Ends of instances within about ten minutes before a moment, by slot. */
+  readonly turnover: Map<number, Turnover>
   /** Until when a group counts as one that runs for long, by slot. */
   readonly longRunningUntilMs: Map<number, number>
   /** Instances, and start of the oldest, per slot after the last frame. */
   alive: AliveGroups
+}
+
+export interface Turnover {
+  ends: number
+  atMs: number
 }
 
 /** Replaced, never changed: buckets keep the one of their last frame. */
@@ -187,6 +194,7 @@ export function createHostState(key: string, tenant: string, process: string, un
       instances: new Map(),
       frameTimeMs: Number.NEGATIVE_INFINITY,
       seats: new Map(),
+      turnover: new Map(),
       longRunningUntilMs: new Map(),
       alive: new Map(),
     },

@@ -7,7 +7,9 @@ const START = Date.UTC(2026, 0, 6, 14)
 
 /** Feeds seconds of one KPI and answers its excursions. */
 function run(metric: string, seconds: number, valueAt: (second: number) => number, stepS = 1) {
-  const rig = createBaselineRig([{ metric }], createPerformanceDegradation())
+  // Of programs on hosts, rates of ends have a detector of their own.
+  const process = metric === 'success_rate' ? 'service:shop' : 'os:web-1:nginx'
+  const rig = createBaselineRig([{ metric, process }], createPerformanceDegradation())
   for (let second = 0; second < seconds; second += stepS) rig.feed(START + second * 1000, [valueAt(second)])
   return rig.excursions
 }

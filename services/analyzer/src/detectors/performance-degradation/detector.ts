@@ -125,7 +125,8 @@ export function createPerformanceDegradation(): Detector {
   function limitOf(track: number, least: number, minutes: number, { baselines }: DetectionContext): number {
     const noise = c.gapS[track]! > 3 ? 0 : STEPS * c.step[track]!
     const spreads = SIGNIFICANT_SPREADS * baselines.spread(track)
-    return Math.max(youth(minutes) * Math.max(spreads, least), noise)
+    // Spreads are wide by themselves while little is known.
+    return Math.max(spreads, youth(minutes) * least, noise)
   }
 
   function report(track: number, value: number, limit: number, { baselines, tracks, report }: DetectionContext): void {
@@ -159,7 +160,8 @@ export function createPerformanceDegradation(): Detector {
         const track = bucket.track[at]!
         const kpi = tracks.kpi[track]!
         if (kpi < 0 || amounts[kpi] === null) continue
-        if (kpi === executionTime && isAge(context, track)) continue
+        // Rates of ends are judged by their counts (error spikes), and the age of hosts and programs only grows.
+        if ((kpi === executionTime || kpi === successRate) && isOfHost(context, track)) continue
         const value = bucket.value[at]!
         if (!(Math.abs(value) < 1e37)) continue
         room(track)
@@ -182,8 +184,7 @@ export function createPerformanceDegradation(): Detector {
   }
 }
 
-/** Execution time of hosts and program groups is their age most of the time, which only grows. */
-function isAge({ processes, tracks }: DetectionContext, track: number): boolean {
+function isOfHost({ processes, tracks }: DetectionContext, track: number): boolean {
   const id = processes.id(tracks.process[track]!)
   return id.startsWith('os:') || id.startsWith('host:')
 }

@@ -103,6 +103,7 @@ export function detectorRig(create: CreateDetector, options: Partial<DetectionCo
       metric: (at) => lines[at]!.metric,
       attributes: (at) => lines[at]!.attributes,
       unit: (at) => lines[at]!.unit,
+      ofPrograms: (at) => processIds[lines[at]!.process]!.startsWith('os:'),
     },
     processes: {
       get size() {
