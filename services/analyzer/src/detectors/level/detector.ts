@@ -27,11 +27,17 @@ const MINUTES_INSTEAD = 10
 /** Robust standard deviations, and share of the centre, that the level is off at least. */
 const SIGMAS = 6
 const SHARE = 0.2
-/** And from the range that was shown: in parts of its width, and in standard deviations. */
+/** And from the range that was shown: in parts of its width, and in standard deviations of the noise. */
 const WIDTHS = 0.25
 const RANGE_SIGMAS = 2
+/** A range that had an hour to show itself tells more than the spread of what swings: half its width is far from it. */
+const SHOWN_MINUTES = 60
+const SHOWN_WIDTHS = 0.5
 /** A level that is less than a share off must be off by the whole width of a range that had time to show itself. */
 const WHOLE_WIDTH_MINUTES = 30
+/** A run of levels beyond the limits has ended after so long, or so many intervals, without one. */
+const RUN_REST_S = 30
+const RUN_REST_GAPS = 4
 /** While it lasts, an excursion is over only below this share of the limits that opened it. */
 const HOLD_SHARE = 0.7
 /** A level within this share of the limit belongs to the range at once, one farther off bit by bit. */
@@ -63,6 +69,8 @@ interface Judgement {
   level: number
   centre: number
   sigma: number
+  /** Standard deviation of levels by the noise alone. */
+  noise: number
   minutes: number
   side: number
   /** From the centre, and from the range that was shown; negative within it. */
@@ -83,6 +91,7 @@ export function createLevelShift(): Detector {
     level: 0,
     centre: 0,
     sigma: 0,
+    noise: 0,
     minutes: 0,
     side: 1,
     distance: 0,
@@ -108,7 +117,7 @@ export function createLevelShift(): Detector {
   }
 
   function measure(track: number, level: number, { baselines }: DetectionContext): void {
-    const steps = (isSlow(c, track) ? STEP_TO_SIGMA_SLOW : STEP_TO_SIGMA) * c.step[track]!
+    j.noise = (isSlow(c, track) ? STEP_TO_SIGMA_SLOW : STEP_TO_SIGMA) * c.step[track]!
     const low = c.low[track]!
     const high = c.high[track]!
     j.level = level
@@ -116,7 +125,7 @@ export function createLevelShift(): Detector {
     j.minutes = baselines.minutes(track)
     const isConstant = low === high && Math.abs(low) >= CONSTANT_MIN
     const spread = baselines.spread(track)
-    j.sigma = Math.max(isConstant ? Math.min(spread, CONSTANT_SHARE * Math.abs(low)) : spread, steps)
+    j.sigma = Math.max(isConstant ? Math.min(spread, CONSTANT_SHARE * Math.abs(low)) : spread, j.noise)
     j.side = level > j.centre ? 1 : -1
     j.distance = Math.abs(level - j.centre)
     j.beyond = j.side > 0 ? level - high : low - level
@@ -126,10 +135,13 @@ export function createLevelShift(): Detector {
 
   function isBeyond(track: number): boolean {
     const hold = c.side[track] === j.side ? HOLD_SHARE : 1
-    if (j.beyond < hold * Math.max(WIDTHS * j.width, RANGE_SIGMAS * j.sigma)) return false
-    if (j.distance >= hold * j.least) return true
-    const isWide = j.minutes >= WHOLE_WIDTH_MINUTES && j.beyond >= hold * j.width
-    return isWide && j.distance >= hold * SIGMAS * j.sigma
+    const { beyond, distance, width, minutes, noise, sigma, centre } = j
+    if (beyond < hold * Math.max(WIDTHS * width, RANGE_SIGMAS * noise)) return false
+    const young = youth(minutes)
+    const isMuch = distance >= hold * young * SHARE * Math.abs(centre)
+    if (!isMuch && (minutes < WHOLE_WIDTH_MINUTES || beyond < hold * width)) return false
+    if (distance >= hold * young * SIGMAS * sigma) return true
+    return minutes >= SHOWN_MINUTES && width > 0 && beyond >= hold * Math.max(SHOWN_WIDTHS * width, SIGMAS * noise)
   }
 
   function isHabit(track: number): boolean {
@@ -144,6 +156,7 @@ export function createLevelShift(): Detector {
       c.runStartS[track] = timeS
       c.peak[track] = j.level
     } else if ((j.level - c.peak[track]!) * j.side > 0) c.peak[track] = j.level
+    c.runLastS[track] = timeS
   }
 
   /** Takes a level that is normal into the range. */
@@ -155,6 +168,8 @@ export function createLevelShift(): Detector {
   function judge(track: number, timeS: number, level: number, context: DetectionContext): void {
     measure(track, level, context)
     if (!isBeyond(track)) {
+      const restS = timeS - c.runLastS[track]!
+      if (c.side[track] !== 0 && restS <= Math.max(RUN_REST_S, RUN_REST_GAPS * c.gapS[track]!)) return
       if (c.side[track] !== 0) endRun(c, track)
       show(track, timeS)
       return

@@ -15,8 +15,8 @@ const scales = [
 ] as const
 const blocksKept = 14
 const episodesKept = 4
-const EPISODE_MEMORY_S = 7 * 86_400
-/** What begins sooner after the beginning of an episode is the same one. */
+const EPISODE_MEMORY_S = 86_400
+/** What begins sooner after the end of an episode is the same one. */
 const EPISODE_APART_S = 60
 const EPISODE_APART_GAPS = 3
 
@@ -32,9 +32,10 @@ const layout = {
   // Mean step from one value to the next.
   step: [Float32Array, 1],
   recent: [Float32Array, recentKept],
-  // The run of levels beyond the limit: its side (+1, -1, 0), its first second and its farthest level.
+  // The run of levels beyond the limit: its side (+1, -1, 0), its first and last second and its farthest level.
   side: [Int8Array, 1],
   runStartS: [Uint32Array, 1],
+  runLastS: [Uint32Array, 1],
   peak: [Float32Array, 1],
   // Number of each block since the epoch, 0 for none, and the range of levels in it; the range of all.
   block: [Uint32Array, blocksKept],
@@ -42,7 +43,7 @@ const layout = {
   blockHigh: [Float32Array, blocksKept],
   low: [Float32Array, 1],
   high: [Float32Array, 1],
-  // Excursions of the past: when they began and their farthest level.
+  // Excursions of the past: when they ended and their farthest level.
   episodeHead: [Uint8Array, 1],
   episodeS: [Uint32Array, episodesKept],
   episodePeak: [Float32Array, episodesKept],
@@ -100,7 +101,8 @@ export function takeValue(c: ShownColumns, track: number, bucketS: number, value
     c.gapS[track] = gap
     const before = c.recent[first + ((c.head[track]! + recentKept - 1) % recentKept)]!
     const memory = Math.min(STEP_MEMORY, c.values[track]!)
-    c.step[track]! += (Math.abs(value - before) - c.step[track]!) / memory
+    // What is out of the ordinary does not teach how noisy the ordinary is.
+    if (c.side[track] === 0) c.step[track]! += (Math.abs(value - before) - c.step[track]!) / memory
   }
   c.lastS[track] = bucketS
   c.recent[first + c.head[track]!] = value
@@ -165,22 +167,22 @@ function refreshRange(c: ShownColumns, track: number, timeS: number): void {
 
 /** Ends the run of levels beyond the limit, and remembers it. */
 export function endRun(c: ShownColumns, track: number): void {
-  const startS = c.runStartS[track]!
   const current = track * episodesKept + c.episodeHead[track]!
   const side = c.side[track]!
   c.side[track] = 0
   const apartS = Math.max(EPISODE_APART_S, EPISODE_APART_GAPS * c.gapS[track]!)
-  if (c.episodeS[current] !== 0 && startS - c.episodeS[current]! < apartS) {
+  if (c.episodeS[current] !== 0 && c.runStartS[track]! - c.episodeS[current]! < apartS) {
+    c.episodeS[current] = c.runLastS[track]!
     if ((c.peak[track]! - c.episodePeak[current]!) * side > 0) c.episodePeak[current] = c.peak[track]!
     return
   }
   c.episodeHead[track] = (c.episodeHead[track]! + 1) % episodesKept
   const at = track * episodesKept + c.episodeHead[track]!
-  c.episodeS[at] = startS
+  c.episodeS[at] = c.runLastS[track]!
   c.episodePeak[at] = c.peak[track]!
 }
 
-/** How many excursions of the last seven days went as far as `from` on this side. */
+/** How many excursions of the last day went as far as `from` on this side. */
 export function episodesBeyond(c: ShownColumns, track: number, side: number, from: number): number {
   let count = 0
   for (let at = track * episodesKept; at < (track + 1) * episodesKept; at++) {
