@@ -147,6 +147,16 @@ test.each<[string, Partial<DescribedAnomaly>]>([
     { type: 'resource_exhaustion', process: 'host:web-1', metric: 'cpu_share', value: 1 },
   ],
   [
+    "CPU of burner on vm is 150 %, 75 % of the host's, which is at its limit, since 14:02:10 UTC",
+    {
+      type: 'resource_exhaustion',
+      process: 'os:vm:burner',
+      metric: 'cpu_share',
+      value: 0.75,
+      words: "150 %, 75 % of the host's, which is at its limit",
+    },
+  ],
+  [
     'Memory of db on web-1 was at 97 % of its limit, from 14:02:10 UTC; lasted 4 min 2 s',
     {
       type: 'resource_exhaustion',

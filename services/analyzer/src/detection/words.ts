@@ -185,14 +185,22 @@ const RESOURCES: Readonly<Record<string, string>> = {
   network_share: 'Network',
 }
 
+/** How the words of a group end that uses up its host's resource, not its own limit. */
+const HOST_FULL = 'which is at its limit'
+
 function exhaustion(anomaly: DescribedAnomaly): string {
   const { metric, process, words, exhaustedAtMs } = anomaly
   const value = told(anomaly)
   const resource = RESOURCES[metric] ?? labelOf(anomaly)
+  if (words?.endsWith(HOST_FULL)) {
+    const said = isOver(anomaly) ? words.replace(HOST_FULL, 'which was at its limit') : words
+    return `${resource} of ${processInWords(process)} ${be(anomaly)} ${said}`
+  }
   const at = Number.isFinite(value) ? `at ${quantity(value, '1', true)} of its limit` : 'near its limit'
   const limit = words === undefined || words === '' ? '' : ` (${words})`
   const aheadMs = isDate(exhaustedAtMs ?? Number.NaN) ? exhaustedAtMs! - anomaly.atMs : 0
-  const forecast = aheadMs > 0 && !isOver(anomaly) ? `, which it reaches in ${lastingInWords(aheadMs)}` : ''
+  const forecast =
+    aheadMs > 0 && isDate(aheadMs) && !isOver(anomaly) ? `, which it reaches in ${lastingInWords(aheadMs)}` : ''
   return `${resource} of ${processInWords(process)} ${be(anomaly)} ${at}${limit}${forecast}`
 }
 

@@ -1,6 +1,7 @@
 import { Severity } from '@driftline/proto'
 import type { ClosedBucket, DetectionConfig, DetectionContext, Detector, Finding } from '../../detection/detector.ts'
 import { quantity } from '../../detection/quantities.ts'
+import { type Culprits, createCulprits, findCulprit, hasCulprit, noteGoing } from './culprit.ts'
 import { forecastOf, foresee, type Outlooks } from './forecast.ts'
 import { pairKey, resource, resourceOf } from './resources.ts'
 
@@ -48,7 +49,7 @@ interface Limit {
 }
 
 interface State extends Record<string, unknown> {
-  readonly version: 2
+  readonly version: 3
   /** `resource` of each track; 0 while it is not known. */
   kinds: Uint8Array
   readonly raised: Map<number, Raised>
@@ -56,6 +57,7 @@ interface State extends Record<string, unknown> {
   /** Limits of series that have one of their own, by process and what usage and limit have in common. */
   readonly limits: Map<number, Map<string, Limit>>
   readonly comings: Map<number, Comings>
+  readonly culprits: Culprits
 }
 
 /**
@@ -64,12 +66,13 @@ interface State extends Record<string, unknown> {
  */
 export function createResourceExhaustion(_config: DetectionConfig): Detector {
   let state: State = {
-    version: 2,
+    version: 3,
     kinds: new Uint8Array(256),
     raised: new Map(),
     outlooks: new Map(),
     limits: new Map(),
     comings: new Map(),
+    culprits: createCulprits(),
   }
   return {
     type: 'resource_exhaustion',
@@ -77,11 +80,15 @@ export function createResourceExhaustion(_config: DetectionConfig): Detector {
     closeAfterMs: 10_000,
     onBucket(bucket, context) {
       for (const life of bucket.lives) noteEnds(state, life, bucket.endMs)
+      let full = false
       for (let i = 0; i < bucket.count; i++) {
         const track = bucket.track[i]!
         const kind = kindOf(state, track, context)
-        if (kind !== resource.none) takeValue(state, kind, track, bucket.value[i]!, bucket, context)
+        if (kind === resource.none) continue
+        takeValue(state, kind, track, bucket.value[i]!, bucket, context)
+        full ||= hasCulprit(context.tracks.kpi[track]!) && state.raised.has(track)
       }
+      if (full) nameCulprits(state, bucket, context)
     },
     onMinute(minute, context) {
       for (let i = 0; i < minute.count; i++) {
@@ -94,14 +101,16 @@ export function createResourceExhaustion(_config: DetectionConfig): Detector {
       if (track < state.kinds.length) state.kinds[track] = 0
       state.raised.delete(track)
       state.outlooks.delete(track)
+      state.culprits.levels.delete(track)
     },
     forgetProcess(process) {
       state.limits.delete(process)
       state.comings.delete(process)
+      state.culprits.goings.delete(process)
     },
     state: () => state,
     restore(stored) {
-      if (stored['version'] !== 2) throw new TypeError('resource_exhaustion: the stored state is of another version')
+      if (stored['version'] !== 3) throw new TypeError('resource_exhaustion: the stored state is of another version')
       state = stored as State
     },
   }
@@ -124,9 +133,10 @@ function kindOf(state: State, track: number, { tracks }: DetectionContext): numb
   return state.kinds[track]!
 }
 
-function noteEnds({ comings }: State, life: ClosedBucket['lives'][number], nowMs: number): void {
+function noteEnds({ comings, culprits }: State, life: ClosedBucket['lives'][number], nowMs: number): void {
   const ends = life.expectedEnds + life.unexpectedEnds
   if (ends === 0) return
+  noteGoing(culprits, life.process, nowMs)
   const known = comings.get(life.process) ?? { ends: 0, endsMs: nowMs, longRunning: false }
   known.ends = known.ends * Math.exp(-Math.max(0, nowMs - known.endsMs) / ENDS_MS) + ends
   known.endsMs = nowMs
@@ -209,6 +219,26 @@ function judgeLevel(
     exhaustedAtMs,
     ...(kind === resource.usage ? { words: usageInWords(value, whole, context.tracks.unit(track)) } : {}),
   })
+}
+
+/** Of a host at its limit, the group that takes most of it is told as well, unless its own share says so already. */
+function nameCulprits(state: State, bucket: ClosedBucket, context: DetectionContext): void {
+  const { tracks, processes } = context
+  for (let i = 0; i < bucket.count; i++) {
+    const track = bucket.track[i]!
+    const host = tracks.process[track]!
+    if (!hasCulprit(tracks.kpi[track]!) || !processes.id(host).startsWith('host:')) continue
+    const raised = state.raised.get(track)
+    if (raised === undefined) continue
+    const culprit = findCulprit(state.culprits, track, bucket, context)
+    if (culprit === null || state.raised.has(culprit.track)) continue
+    const isCritical = bucket.endMs - raised.hotSinceMs >= BUSY_CRITICAL_MS
+    context.report({
+      ...findingOf(culprit.process, culprit.track, culprit.share, context.settings(culprit.process).exhaustionShare),
+      severity: isCritical ? Severity.CRITICAL : Severity.WARNING,
+      words: culprit.words,
+    })
+  }
 }
 
 function lookAhead(
