@@ -39,10 +39,11 @@ const WHOLE_WIDTH_MINUTES = 30
 const RUN_REST_S = 30
 const RUN_REST_GAPS = 4
 /** While it lasts, an excursion is over only below this share of the limits that opened it. */
-const HOLD_SHARE = 0.7
+const HOLD_SHARE = 0.5
 /** A level within this share of the limit belongs to the range at once, one farther off bit by bit. */
 const NEAR_SHARE = 0.1
-const CREEP = 1 / 8
+const CREEP_S = 30
+const CREEP_MAX = 0.25
 /** What was there twice, at 0.8 of the height, is what the series does. */
 const HABIT_EPISODES = 2
 const HABIT_HEIGHT = 0.8
@@ -162,7 +163,10 @@ export function createLevelShift(): Detector {
   /** Takes a level that is normal into the range. */
   function show(track: number, timeS: number): void {
     if (j.beyond <= NEAR_SHARE * j.least) noteLevel(c, track, timeS, j.level)
-    else noteLevel(c, track, timeS, j.level - j.side * j.beyond * (1 - CREEP))
+    else {
+      const creep = Math.min(CREEP_MAX, c.gapS[track]! / CREEP_S)
+      noteLevel(c, track, timeS, j.level - j.side * j.beyond * (1 - creep))
+    }
   }
 
   function judge(track: number, timeS: number, level: number, context: DetectionContext): void {

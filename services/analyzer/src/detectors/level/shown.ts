@@ -6,6 +6,10 @@ const SLOW_GAP_S = 3
 const SILENT_GAPS = 5
 const SILENT_S = 60
 const STEP_MEMORY = 250
+/** From so many values on a step counts for so many times the mean step at most. */
+const STEPS_TRUSTED = 20
+const STEP_GROWTH = 5
+const VALUE_STEP_MAX = 1e37
 const VALUES_COUNTED = 255
 
 /** The range of the last hour in tens of minutes, that of the last day in threes of hours. */
@@ -101,8 +105,10 @@ export function takeValue(c: ShownColumns, track: number, bucketS: number, value
     c.gapS[track] = gap
     const before = c.recent[first + ((c.head[track]! + recentKept - 1) % recentKept)]!
     const memory = Math.min(STEP_MEMORY, c.values[track]!)
-    // What is out of the ordinary does not teach how noisy the ordinary is.
-    if (c.side[track] === 0) c.step[track]! += (Math.abs(value - before) - c.step[track]!) / memory
+    // What is out of the ordinary does not teach how noisy the ordinary is, and a spike by little.
+    const most = c.values[track]! < STEPS_TRUSTED ? VALUE_STEP_MAX : STEP_GROWTH * c.step[track]!
+    const step = Math.min(Math.abs(value - before), most > 0 ? most : VALUE_STEP_MAX)
+    if (c.side[track] === 0) c.step[track]! += (step - c.step[track]!) / memory
   }
   c.lastS[track] = bucketS
   c.recent[first + c.head[track]!] = value

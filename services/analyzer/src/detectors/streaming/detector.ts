@@ -28,6 +28,8 @@ const BACK_SPREADS = 2
 const BACK_MINUTES = 120
 /** Surprise that is worth somebody's attention, in powers of ten. */
 const WARNING_SURPRISE = 3
+/** Of groups of processes there are so many series that an alarm as such is nothing to tell. */
+const GROUP_SURPRISE = 3
 /** What has gone on for so many rows is how the series is now. */
 const HELD_ROWS_MAX = 60
 /** The sensitivity at which the threshold is the one that was chosen on the benchmark; half of a step doubles it. */
@@ -129,7 +131,8 @@ export function createStreamingDetector(config: DetectionConfig): Detector {
     const { sensitivity } = context.settings(context.tracks.process[track]!)
     streaming.observe(slot, startMs, value, thresholdOf(sensitivity))
     const spreads = deviation(track, value, context)
-    if (streaming.alarm && !held.has(track) && !isBack(track, spreads, context)) {
+    const isTold = streaming.surprise >= GROUP_SURPRISE || !slots.isGroup(slot)
+    if (streaming.alarm && isTold && !held.has(track) && !isBack(track, spreads, context)) {
       const { expectedLow: low, expectedHigh: high } = streaming
       held.set(track, { rows: 0, low, high, severity: Severity.INFO })
     }

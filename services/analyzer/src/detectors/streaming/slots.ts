@@ -24,6 +24,7 @@ export interface Slots {
   take(track: number, isGroup: boolean): number
   /** Whether `take` would find room. */
   hasRoom(isGroup: boolean): boolean
+  isGroup(slot: number): boolean
   /** Frees the slot of a track and answers its number; -1 when it had none. */
   release(track: number): number
 }
@@ -82,7 +83,7 @@ export function createSlots(state: SlotState, max: number): Slots {
     return slot
   }
 
-  return { state: () => state, of, take, hasRoom, release }
+  return { state: () => state, of, take, hasRoom, isGroup: (slot) => state.isGroup[slot] === 1, release }
 }
 
 function growSlots(state: SlotState): void {
