@@ -81,9 +81,15 @@ function credentialsOf(tls: boolean | string) {
 
 function rangeOf({ from, to }: Range): { fromMs?: bigint; toMs?: bigint } {
   return {
-    ...(from === undefined ? {} : { fromMs: BigInt(from.getTime()) }),
-    ...(to === undefined ? {} : { toMs: BigInt(to.getTime()) }),
+    ...(from === undefined ? {} : { fromMs: msOf(from, 'from') }),
+    ...(to === undefined ? {} : { toMs: msOf(to, 'to') }),
   }
+}
+
+function msOf(date: Date, name: string): bigint {
+  const ms = date.getTime()
+  if (Number.isNaN(ms)) throw new DriftlineError('invalid_argument', `${name} is an invalid date`)
+  return BigInt(ms)
 }
 
 function present<T>(part: T | undefined): T {

@@ -3,7 +3,8 @@
  *
  *     3 processes: 1 critical, 2 ok
  *     critical  os:web-1:nginx  +14.2 σ  CPU of nginx on web-1 is 370 %, 4.1 times what is usual (90 %), since 14:02:10 UTC
- *               cpu usually 0.22 ± 0.03 · 1 anomaly in the last hour · alert 7f3a… is open
+ *               cpu 0.93, usually 0.22 · 1 found in the last hour
+ *               alert al_7f3a… is open and goes to email:ops@example.org
  *
  * Start it with `DRIFTLINE_API_KEY=... npm start`. The key needs the role operator, because it asks for alerts.
  */
@@ -40,7 +41,9 @@ async function tell({ processId, status, drift }: VisibleProcess): Promise<void>
   const { cpu } = performance.baseline
   const usual = cpu?.centre == null ? 'is still being learnt' : `usually ${cpu.centre.toFixed(2)}`
   const count = Object.values(analysis.anomalies).reduce((sum, each) => sum + each, 0)
-  print(`          cpu ${metrics.resourceUtilization.cpu?.toFixed(2) ?? 'unknown'}, ${usual} · ${count} anomalies`)
+  print(
+    `          cpu ${metrics.resourceUtilization.cpu?.toFixed(2) ?? 'unknown'}, ${usual} · ${count} found in the last hour`,
+  )
   if (open) await tellAlert(open)
 }
 

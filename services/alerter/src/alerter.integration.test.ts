@@ -76,8 +76,10 @@ function episodesOver(engine: () => Promise<Partial<StackOptions>>): void {
     const alerts = await tailAlerts(stack)
     await stack.publish(anomalyOf())
     const { alertId } = await eventually('it is told of', () => receiver.received[0])
+    await keepUser(stack, '1', 'priya')
     await decide(stack, alertId, { status: 'acknowledged', acknowledged_at: new Date(), acknowledged_by: 'user:1' })
-    await eventually('the acknowledgement is told of', () => receiver.received[1])
+    const acknowledged = await eventually('the acknowledgement is told of', () => receiver.received[1])
+    expect(JSON.parse(acknowledged.text).data).toMatchObject({ acknowledgedBy: 'priya', resolvedBy: null })
     await decide(stack, alertId, {
       status: 'resolved',
       resolved_at: new Date(),
@@ -210,6 +212,14 @@ async function deliveries({ metadata }: Stack): Promise<string[]> {
     .orderBy('event')
     .execute()
   return rows.map(({ event, state, attempts }) => `${event} ${state} ${attempts}`)
+}
+
+async function keepUser({ metadata }: Stack, id: string, username: string): Promise<void> {
+  const now = new Date()
+  const times = { created_at: now, updated_at: now, password_set_at: now, last_sign_in_at: null }
+  const user = { tenant: TENANT, id, username, password_hash: '', role: 'operator', active: true, ...times }
+  await metadata.db.insertInto('tenants').values({ tenant: TENANT, name: TENANT, created_at: now }).execute()
+  await metadata.db.insertInto('users').values(user).execute()
 }
 
 /** As the gateway does. */

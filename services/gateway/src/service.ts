@@ -81,6 +81,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       await warmUp({ ...parts, ...parts.stores, store, limits: config.estate, clock, logger })
       void strip()
     } catch (error) {
+      if (stopped) return
       logger.warn({ error }, 'could not read the last state from the store; trying again')
       timers.push(setTimeout(() => void warm(), WARM_AGAIN_MS).unref())
     }

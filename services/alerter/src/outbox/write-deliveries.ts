@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readActorNames } from '@driftline/platform/access/actor-names'
 import type { Database, Json } from '@driftline/platform/metadata/tables'
 import type { Transaction } from 'kysely'
 import type { AlertEvent, Channel } from '../channels/channel.ts'
@@ -44,8 +45,10 @@ export async function writeDeliveries(
   if (event === 'worsened' && holdMs === 0) await releaseHeld(transaction, episode, context.nowMs)
   const told = await loadTold(transaction, episode)
   const wanted = targetsOf(occurrence, told, context.channels)
+  if (wanted.length === 0) return
   const says = event === 'reopened' ? 'opened' : event
-  const payload = alertPayload(says, occurrence.atMs, episode, { ...occurrence, ...context })
+  const named = await withNames(transaction, episode)
+  const payload = alertPayload(says, occurrence.atMs, named, { ...occurrence, ...context })
   const rows = wanted.map(({ channel, target }) => ({
     tenant: episode.tenant,
     id: deliveryIdOf(occurrence, says, channel, target),
@@ -64,12 +67,19 @@ export async function writeDeliveries(
     lease_owner: null,
     last_error: null,
   }))
-  if (rows.length === 0) return
   await transaction
     .insertInto('alert_deliveries')
     .values(rows)
     .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
     .execute()
+}
+
+/** The episode as people read it: who did what by name. */
+async function withNames(transaction: Transaction<Database>, episode: Episode): Promise<Episode> {
+  const { tenant, acknowledgedBy, resolvedBy } = episode
+  const names = await readActorNames(transaction, tenant, [acknowledgedBy, resolvedBy])
+  const nameOf = (actor: string | null): string | null => (actor === null ? null : (names.get(actor) ?? actor))
+  return { ...episode, acknowledgedBy: nameOf(acknowledgedBy), resolvedBy: nameOf(resolvedBy) }
 }
 
 /**

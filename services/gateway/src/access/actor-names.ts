@@ -1,3 +1,4 @@
+import { readActorNames } from '@driftline/platform/access/actor-names'
 import { actorOf } from '@driftline/platform/access/audit-log'
 import type { Principal } from '@driftline/platform/access/permissions'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
@@ -22,29 +23,12 @@ export function createActorNames({ metadata }: { metadata: Metadata }): ActorNam
     known.set(keyOf(tenant, actor), name)
   }
 
-  const unknownIds = (tenant: string, actors: readonly (string | null)[], kind: string): string[] => {
-    const ids = new Set<string>()
-    for (const actor of actors) {
-      if (actor?.startsWith(kind) && !known.has(keyOf(tenant, actor))) ids.add(actor.slice(kind.length))
-    }
-    return [...ids]
-  }
-
   return {
     nameOf: (tenant, actor) => known.get(keyOf(tenant, actor)) ?? actor,
     async learn(tenant, actors) {
-      const users = unknownIds(tenant, actors, 'user:')
-      if (users.length > 0) {
-        const select = metadata.db.selectFrom('users').select(['id', 'username'])
-        const rows = await select.where('tenant', '=', tenant).where('id', 'in', users).execute()
-        for (const { id, username } of rows) remember(tenant, `user:${id}`, username)
-      }
-      const keys = unknownIds(tenant, actors, 'key:')
-      if (keys.length > 0) {
-        const select = metadata.db.selectFrom('api_keys').select(['id', 'name'])
-        const rows = await select.where('tenant', '=', tenant).where('id', 'in', keys).execute()
-        for (const { id, name } of rows) remember(tenant, `key:${id}`, name)
-      }
+      const unknown = actors.filter((actor) => actor !== null && !known.has(keyOf(tenant, actor)))
+      const names = await readActorNames(metadata.db, tenant, unknown)
+      for (const [actor, name] of names) remember(tenant, actor, name)
     },
     note: (principal) => remember(principal.tenant, actorOf(principal), principal.name),
   }
