@@ -25,6 +25,8 @@ interface Level {
   mean: number
   lastMs: number
   named: boolean
+  /** Since when it is named. */
+  sinceMs: number
 }
 
 interface Goings {
@@ -48,6 +50,7 @@ export interface Culprit {
   readonly track: number
   /** Of the host's limit. */
   readonly share: number
+  readonly sinceMs: number
   readonly words: string
 }
 
@@ -92,20 +95,21 @@ export function findCulprit(
   const process = tracks.process[largest.track]!
   const isLarge = largest.mean >= (level.named ? HELD_SHARE : LARGE_SHARE)
   const isByFar = largest.mean >= second * (level.named ? HELD_BY_FAR : BY_FAR)
+  if (!level.named) level.sinceMs = bucket.startMs
   level.named = isLarge && isByFar && timesGone(culprits.goings.get(process), bucket.endMs) < GONE_OFTEN
   const track = processes.track(process, share)
   if (!level.named || track === -1) return null
   const part = Math.min(1, largest.value / whole)
   const own = quantity(largest.value, kpis[amount]!.unit, false)
   const words = `${own}, ${quantity(part, '1', true)} of the host's, which is at its limit`
-  return { process, track, share: part, words }
+  return { process, track, share: part, sinceMs: level.sinceMs, words }
 }
 
 function follow({ levels }: Culprits, track: number, share: number, { endMs }: ClosedBucket): number {
   const known = levels.get(track)
   if (known === undefined || endMs - known.lastMs > FORGOTTEN_MS) {
     levels.delete(track)
-    if (share >= HELD_SHARE) levels.set(track, { mean: share, lastMs: endMs, named: false })
+    if (share >= HELD_SHARE) levels.set(track, { mean: share, lastMs: endMs, named: false, sinceMs: endMs })
     return share
   }
   known.mean += (1 - Math.exp(-Math.max(0, endMs - known.lastMs) / MEAN_MS)) * (share - known.mean)

@@ -232,7 +232,7 @@ function nameCulprits(state: State, bucket: ClosedBucket, context: DetectionCont
     if (raised === undefined) continue
     const culprit = findCulprit(state.culprits, track, bucket, context)
     if (culprit === null || state.raised.has(culprit.track)) continue
-    const isCritical = bucket.endMs - raised.hotSinceMs >= BUSY_CRITICAL_MS
+    const isCritical = bucket.endMs - Math.max(raised.hotSinceMs, culprit.sinceMs) >= BUSY_CRITICAL_MS
     context.report({
       ...findingOf(culprit.process, culprit.track, culprit.share, context.settings(culprit.process).exhaustionShare),
       severity: isCritical ? Severity.CRITICAL : Severity.WARNING,
