@@ -145,7 +145,10 @@ export function createOutbox(
   }
 }
 
-/** Ids are unique over all tenants. A later message of an alert waits until the earlier one is done: nobody hears of an end before the beginning. */
+/**
+ * Ids are unique over all tenants. A later message of an alert waits until the earlier one is done: nobody hears of an
+ * end before the beginning.
+ */
 function dueIds(eb: ExpressionBuilder<Database, 'alert_deliveries'>, channel: string, now: Date, limit: number) {
   return eb
     .selectFrom('alert_deliveries as due')

@@ -4,7 +4,9 @@ import { quantity } from '../../detection/quantities.ts'
 /** Numbers that are told; the rest is counted. */
 const TOLD_MAX = 5
 
-/** The numbers that made an expression true, for people: `cpu_share 97 %, avg(memory, 5m) 2 GiB`. `units`: UCUM by name. */
+/**
+ * The numbers that made an expression true, for people: `cpu_share 97 %, avg(memory, 5m) 2 GiB`. `units`: UCUM by name.
+ */
 export function tellReadings(readings: readonly ExpressionReading[], units: ReadonlyMap<string, string>): string {
   const known = readings.filter(({ value }) => Number.isFinite(value))
   const told = known.slice(0, TOLD_MAX).map(({ text, input, value }) => {
