@@ -106,6 +106,8 @@ describe('spans', () => {
       worstValue: 0.1,
       timestamp: new Date(start - 9 * minute).toISOString(),
     })
+    // How far its last value was is no measure of it.
+    expect(span?.words).toEqual(['performance degradation', '07:51–08:02', 'normal 50.0–110.0 %'])
     expect(span).toMatchObject({ fromMs: start - minute, toMs: start + 2 * minute, colour: 'var(--dn-2)' })
     expect(of({ endedAt: new Date(start - 2 * minute).toISOString() })).toEqual([])
     expect(of({ severity: 'info' })).toEqual([])

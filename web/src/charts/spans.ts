@@ -157,7 +157,11 @@ export function spansOf(
       const size = isSigma(one) ? Math.abs(one.score) : one.severity === 'critical' ? 16 : 6
       const lasted =
         one.endedAt === null ? `since ${format.minute(from)}` : `${format.minute(from)}–${format.minute(to)}`
-      const score = isSigma(one) ? `, ${one.score > 0 ? '+' : '−'}${format.tenths(Math.abs(one.score))}σ` : ''
+      // The score is that of the last value: of what is over it would say how normal it has become.
+      const score =
+        isSigma(one) && one.endedAt === null
+          ? `, ${one.score > 0 ? '+' : '−'}${format.tenths(Math.abs(one.score))}σ`
+          : ''
       return {
         id: one.id,
         fromMs: Math.max(from, fromMs),
