@@ -2,7 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
 import { bytesOf, kpiNumber, kpis, PackedBaselineBatchSchema, topics } from '@driftline/proto'
 import type { Baselines } from './baselines.ts'
-import type { ClosedMinute, Tracks } from './detector.ts'
+import type { ClosedMinute } from './detector.ts'
 import type { TrackTable } from './track-table.ts'
 import type { UnitState } from './unit-state.ts'
 
@@ -13,10 +13,10 @@ const PER_MINUTE = 1000
 
 /** How far a minute can be trusted to tell something of its process. */
 export interface Trust {
-  /** Whether a group of programs does what it did before, by its instances. */
-  isComparable(track: number): boolean
-  /** Seconds of the minute that had data. */
-  seconds(track: number): number
+  /** Whether the group of programs of a row does what it did before, by its instances. */
+  isComparable(row: number): boolean
+  /** Seconds of the minute in which a row had data. */
+  seconds(row: number): number
 }
 
 interface Known {
@@ -34,11 +34,15 @@ const RATE_SPREAD = 0.1
 const executionTime = kpiNumber('execution_time')
 const ratesOfEnds = new Set([kpiNumber('success_rate'), kpiNumber('error_rate')])
 
-/** What was normal over a minute, and how far from it each track was, by what was known before the minute. */
+/**
+ * What was normal over a minute, and how far from it each track was, by what was known before the minute. `published`
+ * is how many records of that minute there are already.
+ */
 export function baselineRecords(
   { table: { tracks, processes }, baselines, trust }: Known,
   unit: UnitState,
   minute: ClosedMinute,
+  published: number,
 ): OutgoingRecord[] {
   const shown: number[] = []
   for (let i = 0; i < minute.count; i++) {
@@ -52,7 +56,9 @@ export function baselineRecords(
     const track = (row: number): number => minute.track[row]!
     const centre = (row: number): number => baselines.centre(track(row))
     const spread = (row: number): number =>
-      spreadFor(baselines.spread(track(row)), minute.value[row]! - centre(row), track(row), tracks, trust)
+      tracks.ofPrograms(track(row))
+        ? widened(baselines.spread(track(row)), minute.value[row]! - centre(row), tracks.kpi[track(row)]!, row, trust)
+        : baselines.spread(track(row))
     const batch = create(PackedBaselineBatchSchema, {
       tenant: unit.tenant,
       minuteTimeMs: BigInt(minute.startMs),
@@ -73,7 +79,7 @@ export function baselineRecords(
         tenant: unit.tenant,
         source: `baseline/${unit.key}`,
         epoch: '1',
-        sequence: String((minute.startMs / 60_000) * PER_MINUTE + records.length),
+        sequence: String((minute.startMs / 60_000) * PER_MINUTE + published + records.length),
       },
       value: toBinary(PackedBaselineBatchSchema, batch),
     })
@@ -85,14 +91,12 @@ export function baselineRecords(
  * The spread, wider where a minute says little: of a `grep` that found nothing, of one shell that ran for longer. What
  * comes and goes is not compared with the run before: its own distance counts as spread, so that it is never shown.
  */
-function spreadFor(known: number, distance: number, track: number, tracks: Tracks, trust: Trust): number {
-  if (!tracks.ofPrograms(track)) return known
-  const seconds = Math.max(1, trust.seconds(track))
-  const kpi = tracks.kpi[track]!
+function widened(known: number, distance: number, kpi: number, row: number, trust: Trust): number {
+  const seconds = Math.max(1, trust.seconds(row))
   const least = ratesOfEnds.has(kpi) ? Math.max(known, RATE_SPREAD) : known
   const isOfEnds = kpi === executionTime || ratesOfEnds.has(kpi)
   const wide = isOfEnds ? (least * (seconds + FEW_SECONDS)) / seconds : known
-  return trust.isComparable(track) ? wide : wide + Math.abs(distance) / SHOWN
+  return trust.isComparable(row) ? wide : wide + Math.abs(distance) / SHOWN
 }
 
 /** In robust standard deviations; NaN while nothing is known. */

@@ -27,6 +27,7 @@ import {
   put,
   takeFinding,
 } from './judging.ts'
+import { endLesson } from './lessons.ts'
 import { createMinuteState, createMinutes } from './minutes.ts'
 import { createSettingsLookup } from './settings-lookup.ts'
 import { createSettingsTable } from './settings-table.ts'
@@ -292,7 +293,9 @@ function forgetProcess(core: Core, process: number): void {
 
 function forgetTrack(core: Core, track: number): void {
   const { table } = core
-  const state = unitOf(core, table.processes.unit(table.tracks.process[track]!))
+  const unit = table.processes.unit(table.tracks.process[track]!)
+  const state = unitOf(core, unit)
+  endLesson(core, unit, state)
   endExcursionsOfTrack(core.excursionDeps, state, track, state.toldMs)
   core.minutes.forgetTrack(state, track)
   for (const seat of [...core.seats]) ask(core, seat, (detector) => detector.forgetTrack?.(track))

@@ -1,9 +1,10 @@
-import { baselineRecords, type Trust } from './baseline-records.ts'
+import { isComparable } from './comparable.ts'
 import type { ClosedBucket, Detector, Finding } from './detector.ts'
 import { type Columns, type Core, type Seat, unitOf } from './engine-core.ts'
 import { applyReports, endExcursionsOfType, type Judged } from './excursions.ts'
+import { beginLesson, endLesson, learning, learnOn } from './lessons.ts'
 import { rankOf } from './precedence.ts'
-import { grown, processFlag } from './track-table.ts'
+import { grown } from './track-table.ts'
 import type { UnitState } from './unit-state.ts'
 
 /** A bucket that was closed. Its values were put before. */
@@ -23,8 +24,6 @@ const FAILURES_MAX = 3
 const TOLD_SINGLY_MS = 600_000
 const TOLD_AT_ALL_MS = 86_400_000
 const MINUTE_MS = 60_000
-/** Of programs that come and go beside one that stays, so much must have been learnt. */
-const SETTLED_MINUTES = 30
 
 /** Adds a value to the bucket that is judged next. */
 export function put({ next }: Core, track: number, value: number): void {
@@ -96,15 +95,17 @@ export function passTime(core: Core, unit: number, nowMs: number): void {
       ask(core, seat, (detector) => detector.onTime?.(unit, core.judged.endMs, core.context))
     }
     finish(core, state)
+    learnOn(core, unit, state)
   }
 }
 
-/** Judges the open minute by what was known before it, publishes that, and learns from it. */
+/** Judges the open minute by what was known before it, and begins to learn from it. */
 function closeMinute(core: Core, unit: number): void {
   const state = unitOf(core, unit)
   const { minute } = core
   const startMs = state.minuteMs
   if (Number.isNaN(startMs)) return
+  endLesson(core, unit, state)
   if (minute.track.length < state.touchedCount) growColumns(minute, state.touched.length)
   minute.count = core.minutes.take(state, minute.track, minute.value)
   const endMs = startMs + MINUTE_MS
@@ -118,15 +119,7 @@ function closeMinute(core: Core, unit: number): void {
     if (seat.detector.takeJobs !== undefined) core.output.jobs.push(...seat.detector.takeJobs())
   }
   finish(core, state)
-  learning(core, () => {
-    const { minutes, baselines, table } = core
-    const trust: Trust = {
-      isComparable: (track) => isComparable(core, table.tracks.process[track]!, track),
-      seconds: (track) => minutes.state.buckets[track]!,
-    }
-    core.output.records.push(...baselineRecords({ table, baselines, trust }, state, closed))
-    core.baselines.learn(closed, core.table.tracks)
-  })
+  beginLesson(core, unit, state, closed)
   core.minutes.clear(state)
   state.minutesClosedMs = endMs
   state.minuteMs = Number.NaN
@@ -180,16 +173,6 @@ function leaveOut(core: Core, seat: Seat): void {
   }
 }
 
-/** The same for baselines, which begin anew each time. */
-function learning(core: Core, work: () => void): void {
-  try {
-    work()
-  } catch (error) {
-    core.output.failures.push({ detector: 'baselines', error: error as Error })
-    core.baselines = core.deps.createBaselines(core.config)
-  }
-}
-
 /** Takes a finding of the detector that is being asked. */
 export function takeFinding(core: Core, finding: Finding): void {
   const seat = core.reporting
@@ -201,13 +184,6 @@ export function takeFinding(core: Core, finding: Finding): void {
   if (rankOf(type) !== -1 && !isComparable(core, finding.process, finding.track)) return
   if (core.reports.length >= REPORTS_MAX) core.output.dropped.findings += 1
   else core.reports.push({ type, openAfterMs, closeAfterMs, finding: { ...finding } })
-}
-
-/** Whether the instances of a group have stayed for long enough, or what is known of them is old enough. */
-function isComparable({ table, baselines }: Core, process: number, track: number): boolean {
-  const flags = table.state.flags[process]!
-  if ((flags & processFlag.steady) !== 0) return true
-  return (flags & processFlag.settled) !== 0 && (track === -1 || baselines.minutes(track) >= SETTLED_MINUTES)
 }
 
 export function isWanted(core: Core, type: string, process: number): boolean {

@@ -1,4 +1,5 @@
 import type { Excursion } from './excursion.ts'
+import type { Lesson } from './lessons.ts'
 
 /** What detection knows of one unit: a host with its processes, a device, a service. Plain data, stored as it is. */
 export interface UnitState {
@@ -14,6 +15,8 @@ export interface UnitState {
   /** Tracks with data in the open minute; `touchedCount` are in use. */
   touched: Int32Array
   touchedCount: number
+  /** The minute before it, while that is not learnt; null when it is. */
+  lesson: Lesson | null
   /** Of the last record on `anomalies`. */
   anomalySequence: number
   readonly excursions: Map<string, Excursion>
@@ -30,6 +33,7 @@ export function createUnitState(key: string, tenant: string): UnitState {
     minutesClosedMs: Number.NEGATIVE_INFINITY,
     touched: new Int32Array(INITIAL_TOUCHED),
     touchedCount: 0,
+    lesson: null,
     anomalySequence: 0,
     excursions: new Map(),
   }
