@@ -41,6 +41,14 @@ const EPISODE_APART_MINUTES = 15
 const VALUE_MAX = 1e37
 const DISTANCE_MAX = 1e6
 const MAD_TO_SIGMA = 1.4826
+/**
+ * Each excursion widens what is taken for the process's own reach by this much, and calm minutes narrow it again: bursts
+ * that come several times a day are no drift, the first ones are.
+ */
+const REACH_GROWTH = 1.5
+const REACH_MEMORY = 0.999
+/** Of what an excursion has shown, its reach is no more than makes it just normal. */
+const REACH_MARGIN = 1.1
 /** Share of the root mean square that the spread is at least, so that a tenth of busy minutes stay within 4. */
 const RMS_SHARE = 0.8
 const SPREAD_MIN = 1e-300
@@ -92,7 +100,8 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
   }
 
   function spreadOf(track: number): number {
-    const robust = c.spread[track]! * scaleOf(track, seasonAt(c, pool, track, moment))
+    const known = Math.max(c.spread[track]!, c.reach[track]!)
+    const robust = known * scaleOf(track, seasonAt(c, pool, track, moment))
     const share = centreShare(c.minutes[track]!, c.kpi[track]! - 1, c.ofPrograms[track] === 1)
     return Math.max(robust, Math.abs(centreOf(track)) * share, c.resolution[track]!, SPREAD_MIN)
   }
@@ -226,6 +235,17 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     if (kpi >= 0) c.resolution[track] = resolutionOf(kpi, isOfPrograms)
   }
 
+  function noteReach(track: number, distance: number, scale: number): void {
+    const spread = spreadOf(track)
+    const outside = Math.abs(distance) > FAR_SPREADS * spread
+    if (!outside) c.reach[track]! *= REACH_MEMORY
+    else if (c.outside[track] === 0) {
+      const shown = (REACH_MARGIN * Math.abs(distance)) / FAR_SPREADS
+      c.reach[track] = Math.min(REACH_GROWTH * spread, shown) / scale
+    }
+    c.outside[track] = outside ? 1 : 0
+  }
+
   function learnOne(track: number, minute: number, value: number, tracks: Tracks): void {
     if (!Number.isFinite(value)) return
     room(track)
@@ -238,6 +258,7 @@ export function createBaselines(config: Pick<DetectionConfig, 'baselineWindowMs'
     const distance = value - centreOf(track)
     const limit = Math.max(FAR_SPREADS * spreadOf(track), FAR_SHARE * Math.abs(centreOf(track)))
     const far = c.minutes[track]! >= LEARNT_MINUTES && Math.abs(distance) > limit * (1 + FAR_YOUTH / c.minutes[track]!)
+    if (c.minutes[track]! >= LEARNT_MINUTES) noteReach(track, distance, scaleOf(track, season))
     if (c.kpi[track] === 0) noteResolution(track, value, residual, far, tracks.unit(track))
     if (far && !noteEpisode(track, minute, residual)) suspend(track, minute, residual, Math.sign(distance))
     else {

@@ -23,6 +23,9 @@ const layoutOf = (days: number) =>
     // Of the residuals: values without origin and season.
     middle: [Float64Array, 1],
     spread: [Float64Array, 1],
+    // Least spread, by the excursions that come again and again; and whether the last minute was in one.
+    reach: [Float32Array, 1],
+    outside: [Uint8Array, 1],
     // Mean square of the deviations that were learnt.
     variance: [Float64Array, 1],
     // Minutes since the epoch.
