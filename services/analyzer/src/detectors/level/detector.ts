@@ -208,6 +208,11 @@ export function createLevelShift(): Detector {
       if (isFirst) noteLevel(c, track, bucketS, value)
       return
     }
+    // Most levels are within what was shown: that needs no baseline.
+    if (c.side[track] === 0 && level >= c.low[track]! && level <= c.high[track]!) {
+      noteLevel(c, track, bucketS, level)
+      return
+    }
     const { baselines } = context
     const isKnown = c.values[track]! >= VALUES_MIN || baselines.minutes(track) >= MINUTES_INSTEAD
     if (isKnown && baselines.isLearnt(track)) judge(track, bucketS, level, context)

@@ -12,11 +12,16 @@ const STEP_GROWTH = 5
 const VALUE_STEP_MAX = 1e37
 const VALUES_COUNTED = 255
 
+interface Scale {
+  readonly lengthS: number
+  readonly kept: number
+  readonly first: number
+}
+
 /** The range of the last hour in tens of minutes, that of the last day in threes of hours. */
-const scales = [
-  { lengthS: 600, kept: 6, first: 0 },
-  { lengthS: 10_800, kept: 8, first: 6 },
-] as const
+const short: Scale = { lengthS: 600, kept: 6, first: 0 }
+const long: Scale = { lengthS: 10_800, kept: 8, first: 6 }
+const scales = [short, long] as const
 const blocksKept = 14
 const episodesKept = 4
 const EPISODE_MEMORY_S = 86_400
@@ -125,8 +130,11 @@ const sorted = new Float64Array(recentKept)
 export function levelOf(c: ShownColumns, track: number): number {
   const count = isSlow(c, track) ? recentSlow : recentKept
   if (c.held[track]! < count) return Number.NaN
+  const first = track * recentKept
+  let from = c.head[track]!
   for (let i = 0; i < count; i++) {
-    const value = c.recent[track * recentKept + ((c.head[track]! + recentKept - 1 - i) % recentKept)]!
+    from = from === 0 ? recentKept - 1 : from - 1
+    const value = c.recent[first + from]!
     let at = i
     while (at > 0 && sorted[at - 1]! > value) {
       sorted[at] = sorted[at - 1]!
@@ -139,21 +147,26 @@ export function levelOf(c: ShownColumns, track: number): number {
 
 /** Notes a level that is normal: it, and what is between it and the range so far, is from now on. */
 export function noteLevel(c: ShownColumns, track: number, timeS: number, level: number): void {
-  let isNewBlock = false
-  for (const { lengthS, kept, first } of scales) {
-    const number = Math.floor(timeS / lengthS)
-    const at = track * blocksKept + first + (number % kept)
-    if (c.block[at] !== number) {
-      c.block[at] = number
-      c.blockLow[at] = level
-      c.blockHigh[at] = level
-      isNewBlock = true
-    } else if (level < c.blockLow[at]!) c.blockLow[at] = level
-    else if (level > c.blockHigh[at]!) c.blockHigh[at] = level
-  }
-  if (isNewBlock) refreshRange(c, track, timeS)
+  const isNewShort = noteInBlock(c, track, short, timeS, level)
+  const isNewLong = noteInBlock(c, track, long, timeS, level)
+  if (isNewShort || isNewLong) refreshRange(c, track, timeS)
   else if (level < c.low[track]!) c.low[track] = level
   else if (level > c.high[track]!) c.high[track] = level
+}
+
+/** Whether a block was begun. */
+function noteInBlock(c: ShownColumns, track: number, scale: Scale, timeS: number, level: number): boolean {
+  const number = Math.floor(timeS / scale.lengthS)
+  const at = track * blocksKept + scale.first + (number % scale.kept)
+  if (c.block[at] !== number) {
+    c.block[at] = number
+    c.blockLow[at] = level
+    c.blockHigh[at] = level
+    return true
+  }
+  if (level < c.blockLow[at]!) c.blockLow[at] = level
+  else if (level > c.blockHigh[at]!) c.blockHigh[at] = level
+  return false
 }
 
 function refreshRange(c: ShownColumns, track: number, timeS: number): void {
