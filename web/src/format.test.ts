@@ -48,6 +48,7 @@ describe('percent', () => {
     [0.214, '21.4 %'],
     [1, '100.0 %'],
     [12.4, '1,240 %'],
+    [-1e-9, '0.0 %'],
   ])('%d cores are %s', (value, text) => expect(plain(f.cpu(value))).toBe(text))
 
   it.each([

@@ -16,7 +16,9 @@ export function createFormat(locale?: string, timeZone?: string) {
   const decimals = [0, 1, 2, 3].map(
     (digits) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
   )
-  const fixed = (value: number, digits: number) => decimals[digits]!.format(value)
+  /** What rounds to nothing has no sign. */
+  const fixed = (value: number, digits: number) =>
+    decimals[digits]!.format(Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value)
   const time = new Intl.DateTimeFormat(locale, {
     hour: '2-digit',
     minute: '2-digit',
