@@ -1,8 +1,8 @@
 #!/bin/sh
 # Benchmarks of detection and delivery. The NAB score needs the benchmark's files: NAB_DIR=<dir> sh bench/run.sh detection
 set -e
-for script in bench/detection/cost/*.bench.ts bench/detection/delivery/*.bench.ts bench/detection/forest/forest.bench.ts \
-  bench/detection/baselines/*.bench.ts; do
+for script in bench/detection/cost/*.bench.ts bench/detection/latency/*.bench.ts bench/detection/delivery/*.bench.ts \
+  bench/detection/forest/forest.bench.ts bench/detection/baselines/*.bench.ts; do
   printf '%s\n' "-- $script"
   npx --no-install tsx "$script"
 done
