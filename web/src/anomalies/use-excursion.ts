@@ -24,7 +24,7 @@ export function stretchOf(anomaly: Pick<Anomaly, 'timestamp' | 'endedAt'>, nowMs
 }
 
 /** Later than `from` where nothing is known that early, so that a young installation's charts are not mostly empty. */
-export function fromFirst(anomaly: Pick<Anomaly, 'timestamp'>, from: number, first: number | undefined): number {
+function fromFirst(anomaly: Pick<Anomaly, 'timestamp'>, from: number, first: number | undefined): number {
   const latest = Date.parse(anomaly.timestamp) - minuteMs
   return first === undefined ? from : Math.max(from, Math.min(first, latest))
 }
