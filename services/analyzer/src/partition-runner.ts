@@ -74,6 +74,8 @@ interface Runner {
   readonly began: Map<string, number>
   checkpointDueMs: number
   flushing: Promise<void>
+  /** Whether it was said that expressions find no room: the counter goes on, the log would be full of it. */
+  saidFull: boolean
   closed: boolean
   replaced: boolean
 }
@@ -107,6 +109,7 @@ export async function openPartitionRunner(
     began: new Map(),
     checkpointDueMs: deps.clock.nowMs() + config.checkpointMs,
     flushing: Promise.resolve(),
+    saidFull: false,
     closed: false,
     replaced: false,
   }
@@ -224,7 +227,15 @@ function drain(runner: Runner): void {
     for (const { detector, error } of outcome.detection.failures) {
       deps.logger.error({ detector, error, partition: runner.number }, 'a detector failed and begins anew')
     }
+    sayFull(runner, outcome.detection.dropped.expressions)
   }
+}
+
+function sayFull(runner: Runner, expressions: number): void {
+  if (expressions === 0 || runner.saidFull) return
+  runner.saidFull = true
+  const { deps, number } = runner
+  deps.logger.warn({ partition: number, expressions }, 'expressions of users find no room: some are not judged')
 }
 
 /** The model comes back as a record like any other, so that a recorded stream has it. */

@@ -139,6 +139,8 @@ export interface Detector {
   onModel?(process: number, model: ForestModel, context: DetectionContext): void
   /** What it wants worked out in the background since it was asked last; the answers come as models. */
   takeJobs?(): readonly TrainingJob[]
+  /** Rules, for one set of attributes each, that found no room since it was asked last. */
+  takeDropped?(): number
   /** An excursion of any detector has opened or closed. Nothing can be reported then. */
   onExcursion?(event: ExcursionEvent, context: DetectionContext): void
   /** Whether an excursion that is about to open has to wait; it is asked in each bucket in which that is reported. */
@@ -170,4 +172,6 @@ export interface DetectionConfig {
   readonly forestsMax?: number
   /** Tracks of one partition that the streaming detector follows; 1,000 unless given. */
   readonly streamingMax?: number
+  /** Bytes that the expressions of one partition may keep; 128 MiB unless given. */
+  readonly expressionBytesMax?: number
 }

@@ -20,7 +20,7 @@ export interface DetectionOutput {
   jobs: TrainingJob[]
   failures: { readonly detector: string; readonly error: Error }[]
   /** What found no room. */
-  dropped: { tracks: number; excursions: number; findings: number; settings: number }
+  dropped: { tracks: number; excursions: number; findings: number; settings: number; expressions: number }
   settingsChanges: number
 }
 
@@ -29,7 +29,7 @@ export const emptyOutput = (): DetectionOutput => ({
   anomalies: [],
   jobs: [],
   failures: [],
-  dropped: { tracks: 0, excursions: 0, findings: 0, settings: 0 },
+  dropped: { tracks: 0, excursions: 0, findings: 0, settings: 0, expressions: 0 },
   settingsChanges: 0,
 })
 

@@ -155,6 +155,7 @@ export function ask(core: Core, seat: Seat, work: (detector: Detector) => void):
   core.reporting = seat
   try {
     work(seat.detector)
+    if (seat.detector.takeDropped !== undefined) core.output.dropped.expressions += seat.detector.takeDropped()
   } catch (error) {
     seat.failures += 1
     const { type } = seat.detector

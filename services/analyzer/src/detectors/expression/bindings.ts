@@ -11,6 +11,9 @@ import type { DetectionContext } from '../../detection/detector.ts'
 
 /** Sets of attributes that one rule is judged for in one process: the first in the order of their text. */
 const GROUPS_MAX = 256
+/** What the rules of one process may keep, and about what is kept of a set beside its numbers and its text. */
+const PROCESS_BYTES_MAX = 8 * 1024 * 1024
+const GROUP_BYTES = 512
 /** Programs are kept by text and units, and made again when there are too many. */
 const PROGRAMS_MAX = 1000
 
@@ -51,6 +54,9 @@ export interface Binding {
   readonly routes: Map<number, readonly Route[]>
   /** Whether one of them may become true while nothing comes. */
   readonly judgesSilence: boolean
+  /** About what is kept of all of them, and how many found no room. */
+  readonly bytes: number
+  readonly unbound: number
 }
 
 export interface Route {
@@ -61,6 +67,8 @@ export interface Route {
 interface Compiled {
   readonly forMs: number
   readonly program: ExpressionProgram
+  /** Of the numbers of one set of attributes. */
+  readonly stateBytes: number
 }
 
 /** Makes programs, each once for the same text and units. */
@@ -97,12 +105,31 @@ export function createCompiler(): Compiler {
       if (known !== undefined) return known
       if (programs.size >= PROGRAMS_MAX) programs.clear()
       const compiled = compileExpression(parsed.expression, unitOf)
-      const made = compiled.ok ? { forMs: parsed.expression.forMs, program: compiled.value } : null
+      const made = compiled.ok ? compiledOf(parsed.expression, compiled.value) : null
       programs.set(key, made)
       return made
     },
     names: (text, metric) => parse(text)?.names.has(metric) ?? false,
   }
+}
+
+function compiledOf({ forMs }: Expression, program: ExpressionProgram): Compiled {
+  return { forMs, program, stateBytes: bytesOfNumbers(program.createState()) }
+}
+
+function bytesOfNumbers({ values, timesMs, windows }: ExpressionState): number {
+  return windows.reduce((bytes, window) => bytes + window.byteLength, values.byteLength + timesMs.byteLength)
+}
+
+const groupBytes = (attributes: string, stateBytes: number): number => GROUP_BYTES + 2 * attributes.length + stateBytes
+
+/** About what is kept of a process, as `Binding.bytes`. */
+export function bytesOf({ rules }: ProcessState): number {
+  let bytes = 0
+  for (const sets of rules.values()) {
+    for (const [text, { numbers }] of sets) bytes += groupBytes(text, bytesOfNumbers(numbers))
+  }
+  return bytes
 }
 
 function parseRule(text: string): Parsed | null {
@@ -128,10 +155,11 @@ interface Line {
 
 /**
  * Binds the rules of a process to its tracks: one group for each set of attributes that the metrics of a rule come
- * with. What a rule has learnt stays while its text, what it looks at and the attributes stay.
+ * with. What a rule has learnt stays while its text, what it looks at and the attributes stay. What finds no room in
+ * `bytesMax`, or in what a process may have, is not bound: the first rules and attributes in their order are.
  */
 export function bindRules(
-  { compile }: Compiler,
+  { compiler: { compile }, bytesMax }: { readonly compiler: Compiler; readonly bytesMax: number },
   process: number,
   rules: readonly ExpressionRule[],
   state: ProcessState,
@@ -146,13 +174,16 @@ export function bindRules(
     lines.find((line) => !line.isKpi && line.metric === metric)?.unit
   const before = state.rules
   state.rules = new Map()
+  const room = Math.min(bytesMax, PROCESS_BYTES_MAX)
+  let bytes = 0
+  let unbound = 0
   const groups: Group[] = []
   const routes = new Map<number, Route[]>(lines.map(({ track }) => [track, []]))
   const id = processes.id(process)
   for (const rule of rules) {
     const compiled = compile(rule.expression, unitOf)
     if (compiled === null) continue
-    const { program } = compiled
+    const { program, stateBytes, forMs } = compiled
     const key = `${rule.name}\n${rule.expression}\n${program.inputs.map(({ source, name }) => `${source} ${name}`)}`
     const known = before.get(key)
     const kept = new Map<string, GroupState>()
@@ -160,18 +191,25 @@ export function bindRules(
     for (const text of attributeSets(program, lines).slice(0, GROUPS_MAX)) {
       const attributes = readAttributes(text)
       if (!program.isPossible({ process: id, attributes })) continue
+      const more = groupBytes(text, stateBytes)
+      if (bytes + more > room) {
+        unbound += 1
+        continue
+      }
+      bytes += more
       const own = known?.get(text) ?? { numbers: program.createState(), sinceMs: Number.NaN, trueMs: Number.NaN }
       kept.set(text, own)
       const feeding = program.inputs.map((input) => lineFor(input, text, lines))
       const track = feeding[0]?.track ?? -1
       const units = new Map(feeding.filter((line) => line !== undefined).map(({ metric, unit }) => [metric, unit]))
-      const group: Group = { rule, ...compiled, attributes, state: own, track, units, touchedMs: Number.NaN }
+      const group: Group = { rule, forMs, program, attributes, state: own, track, units, touchedMs: Number.NaN }
       groups.push(group)
       for (const [input, line] of feeding.entries())
         if (line !== undefined) routes.get(line.track)!.push({ group, input })
     }
   }
-  return { source: rules, groups, routes, judgesSilence: groups.some(({ program }) => program.judgesSilence) }
+  const judgesSilence = groups.some(({ program }) => program.judgesSilence)
+  return { source: rules, groups, routes, judgesSilence, bytes, unbound }
 }
 
 /** Attributes of the metrics that a rule looks at; of none when it looks at KPIs only. */

@@ -111,6 +111,53 @@ describe('attributes', () => {
   })
 })
 
+describe('room', () => {
+  const windows = Array.from({ length: 19 }, (_, at) => `rate(x, ${at + 120}s) > 0`).join(' and ')
+  const sets = (id: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${id} x {"s":"${at + 100}"}`, 1]))
+  const kept = (rig: DetectorRig): number => structuredBytes(rig.detector.state())
+
+  test('of one process is bound: what does not fit is not judged, and is counted once', () => {
+    const rig = rigWith(`${windows} or x > 5`)
+    rig.bucket(0, sets('device:p:d', 200))
+    const found = rig.bucket(1, { 'device:p:d x {"s":"100"}': 6, 'device:p:d x {"s":"299"}': 6 })
+    expect(found.map(({ attributes }) => attributes)).toEqual(['{"s":"100"}'])
+    expect(kept(rig)).toBeLessThan(8.1 * 2 ** 20)
+    const unbound = rig.detector.takeDropped?.() ?? 0
+    expect(unbound).toBeGreaterThan(100)
+    rig.bucket(2, sets('device:p:d', 201))
+    expect(rig.detector.takeDropped?.()).toBe(1)
+    rig.bucket(3, sets('device:p:d', 201))
+    expect(rig.detector.takeDropped?.()).toBe(0)
+  })
+
+  test('of a partition is bound, over a restart, until a process or its rules are gone', () => {
+    const rig = detectorRig(createExpression, { expressionBytesMax: 1_000_000 })
+    rig.set({ expressions: [rule(`${windows} or x > 5`)] })
+    rig.bucket(0, sets('device:p:d', 200))
+    rig.bucket(0, sets('device:p:e', 3))
+    expect(kept(rig)).toBeLessThan(1_000_000)
+    const six = { 'device:p:e x {"s":"100"}': 6 }
+    expect(rig.bucket(1, six)).toEqual([])
+    rig.restart()
+    expect(rig.bucket(2, six)).toEqual([])
+    rig.detector.forgetProcess?.(rig.process('device:p:d'))
+    rig.restart()
+    expect(rig.bucket(3, six)).toHaveLength(1)
+    rig.set({})
+    rig.bucket(4, six)
+    expect(kept(rig)).toBeLessThan(1000)
+  })
+})
+
+/** Of all typed arrays in it. */
+function structuredBytes(value: unknown): number {
+  if (ArrayBuffer.isView(value)) return value.byteLength
+  if (value instanceof Map) return structuredBytes([...value.values()])
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce((bytes: number, each) => bytes + structuredBytes(each), 0)
+}
+
 describe('silence', () => {
   test('is judged as time passes, once there was something', () => {
     const rig = rigWith('count(x, 3s) == 0')

@@ -1,11 +1,21 @@
 import { type ExpressionMoment, type ExpressionRule, Severity } from '@driftline/proto'
 import type { ClosedBucket, DetectionConfig, DetectionContext, Detector } from '../../detection/detector.ts'
-import { type Binding, bindRules, type Compiler, createCompiler, type Group, type ProcessState } from './bindings.ts'
+import {
+  type Binding,
+  bindRules,
+  bytesOf,
+  type Compiler,
+  createCompiler,
+  type Group,
+  type ProcessState,
+} from './bindings.ts'
 import { tellReadings } from './readings.ts'
 
 /** A number without a newer value for so long is unknown. */
 const STALE_MS = 300_000
 const SECOND_MS = 1000
+/** What the rules of all processes of a partition may keep, unless given. */
+const PARTITION_BYTES_MAX = 128 * 1024 * 1024
 
 interface State extends Record<string, unknown> {
   readonly version: 1
@@ -16,6 +26,13 @@ interface State extends Record<string, unknown> {
 interface Judging {
   state: State
   readonly compiler: Compiler
+  readonly bytesMax: number
+  /** What is kept of each process, and of all of them. */
+  readonly bytesOf: Map<number, number>
+  bytes: number
+  /** Rules that found no room for a set of attributes: of each process, and those that nobody was told of. */
+  readonly unboundOf: Map<number, number>
+  unbound: number
   readonly bindings: Map<number, Binding>
   /** The process of each track that its rules look at. */
   readonly ownerOf: Map<number, number>
@@ -31,10 +48,15 @@ interface Judging {
 }
 
 /** Expressions of users (language: `proto/src/expressions`): an anomaly while one is true. */
-export function createExpression(_config: DetectionConfig): Detector {
+export function createExpression({ expressionBytesMax = PARTITION_BYTES_MAX }: DetectionConfig): Detector {
   const judging: Judging = {
     state: { version: 1, processes: new Map() },
     compiler: createCompiler(),
+    bytesMax: expressionBytesMax,
+    bytesOf: new Map(),
+    bytes: 0,
+    unboundOf: new Map(),
+    unbound: 0,
     bindings: new Map(),
     ownerOf: new Map(),
     silent: new Map(),
@@ -64,6 +86,8 @@ export function createExpression(_config: DetectionConfig): Detector {
       if (silent === undefined) return
       for (const process of [...silent].sort((a, b) => a - b)) {
         const rules = context.settings(process).expressions
+        if (rules.length === 0) forget(judging, process)
+        if (rules.length === 0) continue
         for (const group of bindingOf(judging, process, rules, context).groups) {
           if (group.program.judgesSilence) judge(judging, process, group, nowMs - SECOND_MS, nowMs, context)
         }
@@ -77,11 +101,11 @@ export function createExpression(_config: DetectionConfig): Detector {
       bindings.delete(process)
       judging.ownerOf.delete(track)
     },
-    forgetProcess(process) {
-      for (const track of judging.state.processes.get(process)?.tracks ?? []) judging.ownerOf.delete(track)
-      judging.state.processes.delete(process)
-      bindings.delete(process)
-      for (const processes of judging.silent.values()) processes.delete(process)
+    forgetProcess: (process) => forget(judging, process),
+    takeDropped() {
+      const { unbound } = judging
+      judging.unbound = 0
+      return unbound
     },
     state: () => judging.state,
     restore(stored) {
@@ -89,13 +113,34 @@ export function createExpression(_config: DetectionConfig): Detector {
       judging.state = stored as State
       bindings.clear()
       judging.ownerOf.clear()
-      for (const [process, { tracks }] of judging.state.processes) {
-        for (const track of tracks) judging.ownerOf.set(track, process)
+      judging.bytes = 0
+      judging.bytesOf.clear()
+      for (const [process, own] of judging.state.processes) {
+        for (const track of own.tracks) judging.ownerOf.set(track, process)
+        noteBytes(judging, process, bytesOf(own))
       }
       judging.silent.clear()
       judging.restored = true
     },
   }
+}
+
+/** Everything of a process, such as when its last rule is gone. */
+function forget(judging: Judging, process: number): void {
+  const own = judging.state.processes.get(process)
+  if (own === undefined) return
+  for (const track of own.tracks) judging.ownerOf.delete(track)
+  noteBytes(judging, process, 0)
+  judging.bytesOf.delete(process)
+  judging.unboundOf.delete(process)
+  judging.state.processes.delete(process)
+  judging.bindings.delete(process)
+  for (const processes of judging.silent.values()) processes.delete(process)
+}
+
+function noteBytes(judging: Judging, process: number, bytes: number): void {
+  judging.bytes += bytes - (judging.bytesOf.get(process) ?? 0)
+  judging.bytesOf.set(process, bytes)
 }
 
 function bindRestored(judging: Judging, context: DetectionContext): void {
@@ -121,6 +166,7 @@ function takeInTracks(judging: Judging, bucket: ClosedBucket, context: Detection
     if (processOf[track] !== process) {
       process = processOf[track]!
       rules = context.settings(process).expressions
+      if (rules.length === 0) forget(judging, process)
     }
     if (rules.length === 0) continue
     isAny = true
@@ -173,12 +219,17 @@ function bindingOf(
   rules: readonly ExpressionRule[],
   context: DetectionContext,
 ): Binding {
-  const { bindings, state, compiler } = judging
+  const { bindings, state, compiler, unboundOf } = judging
   const known = bindings.get(process)
   if (known !== undefined && (known.source === rules || sameRules(known.source, rules))) return known
   const own: ProcessState = state.processes.get(process) ?? { tracks: [], rules: new Map() }
   if (rules.length > 0) state.processes.set(process, own)
-  const binding = bindRules(compiler, process, rules, own, context)
+  const bytesMax = judging.bytesMax - judging.bytes + (judging.bytesOf.get(process) ?? 0)
+  const binding = bindRules({ compiler, bytesMax }, process, rules, own, context)
+  noteBytes(judging, process, binding.bytes)
+  // A process is bound again with each track that comes: what was counted then is not counted again.
+  judging.unbound += Math.max(0, binding.unbound - (unboundOf.get(process) ?? 0))
+  unboundOf.set(process, binding.unbound)
   bindings.set(process, binding)
   watchSilence(judging, context.processes.unit(process), process, binding.judgesSilence)
   return binding
