@@ -52,12 +52,12 @@ export async function processesAt(deps: PastDeps, tenant: string, atMs: number):
   const limit = PROCESSES_MAX
   // The minute of the moment itself was not over then: its point is of what came after.
   const lastMs = minuteOf(atMs) * MINUTE_MS
-  const hour = { fromMs: lastMs - (DRIFT_POINTS - 1) * MINUTE_MS, toMs: lastMs, tenant, limit }
+  const hour = { fromMs: lastMs - (DRIFT_POINTS - 1) * MINUTE_MS, toMs: lastMs, limit }
   const [moment, earlier, trails, lines, anomalies] = await Promise.all([
     readKpisAt(deps.store, tenant, { atMs, raw, limit }),
     readEarlier(deps.store, tenant, { atMs, limit }),
-    raw ? readTrails(deps.store, { atMs, tenant, limit }) : [],
-    readDriftLines(deps.store, hour),
+    raw ? readTrails(deps.store, { tenant }, { atMs, limit }) : [],
+    readDriftLines(deps.store, { tenant }, hour),
     readAnomaliesAt(deps.store, tenant, { atMs, limit: ANOMALIES_MAX }),
   ])
   const estate = deps.estate.tenant(tenant)

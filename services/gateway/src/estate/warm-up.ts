@@ -61,7 +61,7 @@ async function warmProcesses({ store, estate, limits, clock }: WarmUpDeps): Prom
     state.firstSeenMs = Math.min(state.firstSeenMs, stored.firstMs)
     state.lastSeenMs = Math.max(state.lastSeenMs, stored.lastMs)
   }
-  for (const stored of await readTrails(store, { atMs: clock.nowMs(), limit: limits.processes })) {
+  for (const stored of await readTrails(store, 'all-tenants', { atMs: clock.nowMs(), limit: limits.processes })) {
     const trail = estate.tenant(stored.tenant).processes.get(stored.process)?.trail
     if (trail) for (const [timeMs, cores] of stored.points) noteTrail(trail, timeMs, cores)
   }
@@ -76,13 +76,16 @@ async function warmProcesses({ store, estate, limits, clock }: WarmUpDeps): Prom
 async function warmDrift({ store, estate, limits, clock }: WarmUpDeps): Promise<void> {
   const toMs = (minuteOf(clock.nowMs()) + 1) * MINUTE_MS
   const range = { toMs, limit: limits.processes }
-  for (const stored of await readDriftLines(store, { ...range, fromMs: toMs - DRIFT_POINTS * MINUTE_MS })) {
+  for (const stored of await readDriftLines(store, 'all-tenants', {
+    ...range,
+    fromMs: toMs - DRIFT_POINTS * MINUTE_MS,
+  })) {
     const tenant = estate.tenant(stored.tenant)
     const drift = tenant.ensureProcess(stored.process, clock.nowMs())?.drift
     if (!drift) continue
     tellLine(drift, stored, tenant.strip.note)
   }
-  for (const stored of await readNormals(store, { ...range, fromMs: toMs - NORMALS_MS })) {
+  for (const stored of await readNormals(store, 'all-tenants', { ...range, fromMs: toMs - NORMALS_MS })) {
     const drift = estate.tenant(stored.tenant).processes.get(stored.process)?.drift
     if (!drift) continue
     for (const [metric, minute, centre, spread] of stored.lines) {
@@ -126,7 +129,7 @@ export async function warmStrip({
   const toMs = (minuteOf(clock.nowMs()) + 1 - DRIFT_POINTS) * MINUTE_MS
   for (let hour = 1; hour < STRIP_HOURS; hour++) {
     const range = { fromMs: toMs - hour * HOUR_MS, toMs: toMs - (hour - 1) * HOUR_MS }
-    for (const { tenant, at, up, down } of await readDriftSums(store, range))
+    for (const { tenant, at, up, down } of await readDriftSums(store, 'all-tenants', range))
       estate.tenant(tenant).strip.set(at, up, down)
   }
 }

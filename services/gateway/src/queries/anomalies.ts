@@ -142,11 +142,16 @@ export function countAnomalies(
 ): Promise<TypeCount[]> {
   return store.query<TypeCount>(
     `SELECT type, toFloat64(uniqExact(id)) AS count FROM anomalies
-     WHERE tenant = {tenant: String} AND ({process: String} = '' OR process = {process: String})
+     WHERE tenant = {tenant: String} ${range.process === undefined ? '' : 'AND process = {process: String}'}
        AND start_time >= fromUnixTimestamp64Milli({from: Int64}, 'UTC')
        AND start_time < fromUnixTimestamp64Milli({to: Int64}, 'UTC')
      GROUP BY type ORDER BY type LIMIT 1000`,
-    { tenant, process: range.process ?? '', from: Math.floor(range.fromMs), to: Math.ceil(range.toMs) },
+    {
+      tenant,
+      ...(range.process === undefined ? {} : { process: range.process }),
+      from: Math.floor(range.fromMs),
+      to: Math.ceil(range.toMs),
+    },
   )
 }
 

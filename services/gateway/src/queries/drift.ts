@@ -1,4 +1,5 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
+import { ofScope, type TenantScope } from './tenant-scope.ts'
 
 export interface StoredLine {
   readonly tenant: string
@@ -21,23 +22,23 @@ const IN_ORDER = 'SETTINGS optimize_aggregation_in_order = 1'
 export interface LineRange {
   readonly fromMs: number
   readonly toMs: number
-  readonly tenant?: string
   /** Only these; all without. */
   readonly processes?: readonly string[]
   readonly limit: number
 }
 
-/** Drift lines over a range of whole minutes, of one tenant or of all. */
-export function readDriftLines(store: AnalyticsStore, range: LineRange): Promise<StoredLine[]> {
+/** Drift lines over a range of whole minutes. */
+export function readDriftLines(store: AnalyticsStore, scope: TenantScope, range: LineRange): Promise<StoredLine[]> {
+  const { where, parameters } = ofScope(scope, 'drift')
   return store.query<StoredLine>(
     `SELECT drift.tenant AS tenant, process, groupArray(toUInt32(intDiv(toUnixTimestamp(minute), 60))) AS minutes,
        groupArray(round(if(up >= -down, up, down), 3)) AS deviations
      FROM drift
-     WHERE ({tenant: String} = '' OR drift.tenant = {tenant: String}) AND ${RANGE}
+     WHERE ${where} AND ${RANGE}
        ${range.processes === undefined ? '' : 'AND process IN {processes: Array(String)}'}
      GROUP BY tenant, process ORDER BY process LIMIT {limit: UInt32}`,
     {
-      tenant: range.tenant ?? '',
+      ...parameters,
       from: range.fromMs,
       to: range.toMs,
       limit: range.limit,
@@ -54,19 +55,21 @@ export interface StoredSums {
   readonly down: number
 }
 
-/** Levels of all processes together, per minute of a range; of one tenant or of all. */
+/** Levels of all processes together, per minute of a range. */
 export function readDriftSums(
   store: AnalyticsStore,
-  range: { fromMs: number; toMs: number; tenant?: string },
+  scope: TenantScope,
+  range: { fromMs: number; toMs: number },
 ): Promise<StoredSums[]> {
+  const { where, parameters } = ofScope(scope, 'drift')
   const level = 'greatest(0, least(3, log2(abs(deviation) / 2)))'
   return store.query<StoredSums>(
     `SELECT tenant, at, sumIf(${level}, deviation > 0) AS up, sumIf(${level}, deviation < 0) AS down FROM (
        ${POINTS}
-       WHERE ({tenant: String} = '' OR drift.tenant = {tenant: String}) AND ${RANGE}
+       WHERE ${where} AND ${RANGE}
        GROUP BY drift.tenant, minute, process)
      GROUP BY tenant, at ORDER BY tenant, at ${IN_ORDER}`,
-    { tenant: range.tenant ?? '', from: range.fromMs, to: range.toMs },
+    { ...parameters, from: range.fromMs, to: range.toMs },
   )
 }
 
@@ -77,23 +80,24 @@ export interface StoredNormal {
   readonly lines: readonly (readonly [string, number, number | null, number | null])[]
 }
 
-/** What was usual of each KPI as of the newest minute of a range; of one process, of one tenant, or of all. */
+/** What was usual of each KPI as of the newest minute of a range; without `process` of all processes. */
 export function readNormals(
   store: AnalyticsStore,
-  range: { fromMs: number; toMs: number; tenant?: string; process?: string; limit: number },
+  scope: TenantScope,
+  range: { fromMs: number; toMs: number; process?: string; limit: number },
 ): Promise<StoredNormal[]> {
+  const { where, parameters } = ofScope(scope, 'baselines')
   return store.query<StoredNormal>(
     `SELECT tenant, process, groupArray((metric, at, newest.1, newest.2)) AS lines FROM (
        SELECT baselines.tenant AS tenant, process, metric, toFloat64(intDiv(toUnixTimestamp(max(minute)), 60)) AS at,
          argMax((centre, spread), minute) AS newest
        FROM baselines
-       WHERE ({tenant: String} = '' OR baselines.tenant = {tenant: String})
-         AND ({process: String} = '' OR process = {process: String}) AND attributes = '' AND ${RANGE}
+       WHERE ${where} ${range.process === undefined ? '' : 'AND process = {process: String}'} AND attributes = '' AND ${RANGE}
        GROUP BY baselines.tenant, process, metric)
      GROUP BY tenant, process LIMIT {limit: UInt32}`,
     {
-      tenant: range.tenant ?? '',
-      process: range.process ?? '',
+      ...parameters,
+      ...(range.process === undefined ? {} : { process: range.process }),
       from: range.fromMs,
       to: range.toMs,
       limit: range.limit,

@@ -1,6 +1,7 @@
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import { type KpiValues, kpiColumns, tidyNumber } from '../estate/kpi-columns.ts'
 import { TRAIL_POINTS, TRAIL_STEP_MS } from '../estate/trail.ts'
+import { ofScope, type TenantScope } from './tenant-scope.ts'
 
 /** Values are of a moment when they came at most this long before it. */
 export const MOMENT_MS = 60_000
@@ -78,22 +79,24 @@ export interface StoredTrail {
   readonly points: readonly (readonly [number, number | null])[]
 }
 
-/** CPU of every process in the five minutes up to a moment, a point each step; of one tenant, or of all. */
+/** CPU of every process in the five minutes up to a moment, a point each step. */
 export function readTrails(
   store: AnalyticsStore,
-  at: { atMs: number; tenant?: string; limit: number },
+  scope: TenantScope,
+  at: { atMs: number; limit: number },
 ): Promise<StoredTrail[]> {
+  const { where, parameters } = ofScope(scope, 'kpis')
   return store.query<StoredTrail>(
     `SELECT tenant, process, groupArray((step * ${TRAIL_STEP_MS}, cores)) AS points FROM (
        SELECT tenant, process, toFloat64(intDiv(toUnixTimestamp64Milli(ts), ${TRAIL_STEP_MS})) AS step,
          argMax(cpu_cores, ts) AS cores
        FROM kpis
-       WHERE ({tenant: String} = '' OR tenant = {tenant: String})
+       WHERE ${where}
          AND ts > fromUnixTimestamp64Milli({from: Int64}, 'UTC') AND ts <= fromUnixTimestamp64Milli({to: Int64}, 'UTC')
        GROUP BY tenant, process, step)
      GROUP BY tenant, process LIMIT {limit: UInt32}`,
     {
-      tenant: at.tenant ?? '',
+      ...parameters,
       from: Math.floor(at.atMs - TRAIL_POINTS * TRAIL_STEP_MS),
       to: Math.floor(at.atMs),
       limit: at.limit,

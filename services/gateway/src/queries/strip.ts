@@ -52,11 +52,11 @@ async function readHour(store: AnalyticsStore, tenant: string, hour: number): Pr
     up: new Float32Array(HOUR_MINUTES).fill(Number.NaN),
     down: new Float32Array(HOUR_MINUTES).fill(Number.NaN),
   }
-  for (const { at, up, down } of await readDriftSums(store, {
-    fromMs,
-    toMs: fromMs + HOUR_MINUTES * MINUTE_MS,
-    tenant,
-  })) {
+  for (const { at, up, down } of await readDriftSums(
+    store,
+    { tenant },
+    { fromMs, toMs: fromMs + HOUR_MINUTES * MINUTE_MS },
+  )) {
     read.up[at % HOUR_MINUTES] = up
     read.down[at % HOUR_MINUTES] = down
   }

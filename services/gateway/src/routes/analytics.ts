@@ -71,7 +71,7 @@ async function normalsAt(
     return (kpi) => ({ centre: finite(drift.centre[kpi]), spread: finite(drift.spread[kpi]) })
   }
   const toMs = Math.ceil(plan.toMs / MINUTE_MS) * MINUTE_MS
-  const [stored] = await readNormals(deps.store, { fromMs: plan.fromMs, toMs, tenant, process: id, limit: 1 })
+  const [stored] = await readNormals(deps.store, { tenant }, { fromMs: plan.fromMs, toMs, process: id, limit: 1 })
   const byKpi = new Map(stored?.lines.map(([metric, , centre, spread]) => [kpiNumber(metric), { centre, spread }]))
   return (kpi) => byKpi.get(kpi) ?? { centre: null, spread: null }
 }

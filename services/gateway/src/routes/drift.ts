@@ -87,8 +87,8 @@ function drift(deps: EstateRouteDeps): AnyRoute {
         throw badParameter('from', 'must be at most 24 h before `to`')
       }
       const processes = query.process === undefined ? undefined : [query.process].flat()
-      const wish = { ...range, tenant, limit: LINES_MAX, ...(processes === undefined ? {} : { processes }) }
-      const lines = await readDriftLines(deps.store, wish)
+      const wish = { ...range, limit: LINES_MAX, ...(processes === undefined ? {} : { processes }) }
+      const lines = await readDriftLines(deps.store, { tenant }, wish)
       return {
         body: {
           from: iso(range.fromMs),
