@@ -9,6 +9,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Simulated days take seconds here, and longer where other work takes the processor.
+          testTimeout: 60_000,
           sequence: { groupOrder: 1 },
           include: ['**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
