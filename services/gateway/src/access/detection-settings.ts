@@ -1,6 +1,7 @@
 import { actorOf, recordAudit } from '@driftline/platform/access/audit-log'
 import type { Principal } from '@driftline/platform/access/permissions'
 import type { Clock } from '@driftline/platform/clock'
+import type { Logger } from '@driftline/platform/logger'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 import type { Json } from '@driftline/platform/metadata/tables'
 import { type DetectionSettingsBody, detectionSettings } from '../schemas/detection.ts'
@@ -23,12 +24,14 @@ export interface DetectionStore {
   put(by: Principal, process: string, settings: DetectionSettingsBody): Promise<StoredDetection>
   /** Goes back to what the installation has, when anything was set. */
   reset(by: Principal, process: string): Promise<StoredDetection | null>
-  /** What the detectors have not been told yet, of every tenant. */
+  /** What the detectors have not been told yet, of every tenant; what cannot be read stays, and is not among it. */
   unpublished(limit: number): Promise<StoredDetection[]>
   markPublished(told: Pick<StoredDetection, 'tenant' | 'process' | 'version'>): Promise<void>
 }
 
 const SECOND_MS = 1000
+/** Of settings that cannot be read each version is said once; a few may be said again when there are more. */
+const SAID_MAX = 1000
 const noSettings: DetectionSettingsBody = { disabledTypes: [], thresholds: [], expressions: [] }
 const columns = [
   'tenant',
@@ -52,7 +55,23 @@ interface Row {
   readonly updated_by: string
 }
 
-export function createDetectionStore({ metadata, clock }: { metadata: Metadata; clock: Clock }): DetectionStore {
+export function createDetectionStore({
+  metadata,
+  clock,
+  logger,
+}: {
+  metadata: Metadata
+  clock: Clock
+  logger: Logger
+}): DetectionStore {
+  const said = new Set<string>()
+  const sayUnreadable = ({ tenant, process, version }: Row): void => {
+    const key = JSON.stringify([tenant, process, version])
+    if (said.has(key)) return
+    if (said.size >= SAID_MAX) said.clear()
+    said.add(key)
+    logger.error({ tenant, process, version }, 'settings of detection cannot be read: kept, and not told to detectors')
+  }
   const write = async (
     by: Principal,
     process: string,
@@ -88,7 +107,7 @@ export function createDetectionStore({ metadata, clock }: { metadata: Metadata; 
       if (!row) return null
       const subject = `process:${process}`
       await recordAudit(transaction, { tenant: by.tenant, actor, action, subject, detail: value }, nowMs)
-      return toStored(row)
+      return toStored(row, settings)
     })
   }
 
@@ -100,21 +119,36 @@ export function createDetectionStore({ metadata, clock }: { metadata: Metadata; 
         .where('tenant', '=', tenant)
         .where('process', '=', process)
         .executeTakeFirst()
-      return row ? toStored(row) : null
+      if (!row) return null
+      const read = readSettings(row)
+      if (read === null) sayUnreadable(row)
+      return toStored(row, read ?? noSettings)
     },
     async put(by, process, settings) {
       return (await write(by, process, settings, { action: 'detection.update', onlyIfSet: false }))!
     },
     reset: (by, process) => write(by, process, noSettings, { action: 'detection.reset', onlyIfSet: true }),
     async unpublished(limit) {
-      const rows = await metadata.db
-        .selectFrom('detection_settings')
-        .select(columns)
-        .whereRef('version', '>', 'published_version')
-        .orderBy('updated_at')
-        .limit(limit)
-        .execute()
-      return rows.map(toStored)
+      const waiting: StoredDetection[] = []
+      // What cannot be read must not stand in the way of what comes after it.
+      for (let offset = 0; ; offset += limit) {
+        const rows = await metadata.db
+          .selectFrom('detection_settings')
+          .select(columns)
+          .whereRef('version', '>', 'published_version')
+          .orderBy('updated_at')
+          .orderBy('tenant')
+          .orderBy('process')
+          .limit(limit)
+          .offset(offset)
+          .execute()
+        for (const row of rows) {
+          const read = readSettings(row)
+          if (read === null) sayUnreadable(row)
+          else waiting.push(toStored(row, read))
+        }
+        if (rows.length < limit || waiting.length >= limit) return waiting.slice(0, limit)
+      }
     },
     async markPublished({ tenant, process, version }) {
       await metadata.db
@@ -128,12 +162,17 @@ export function createDetectionStore({ metadata, clock }: { metadata: Metadata; 
   }
 }
 
-function toStored(row: Row): StoredDetection {
+/** Null for what is not settings, such as what a newer version has stored. */
+function readSettings(row: Row): DetectionSettingsBody | null {
   const parsed = detectionSettings.safeParse(row.value)
+  return parsed.success ? parsed.data : null
+}
+
+function toStored(row: Row, settings: DetectionSettingsBody): StoredDetection {
   return {
     tenant: row.tenant,
     process: row.process,
-    settings: parsed.success ? parsed.data : noSettings,
+    settings,
     version: row.version,
     publishedVersion: row.published_version,
     effectiveAt: row.effective_at,

@@ -1,4 +1,5 @@
 import type { Clock } from '@driftline/platform/clock'
+import type { Logger } from '@driftline/platform/logger'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { type ActorNames, createActorNames } from './actor-names.ts'
 import { type AlertStore, createAlertStore } from './alerts.ts'
@@ -17,7 +18,7 @@ export interface Stores {
   readonly channels: ChannelStore
 }
 
-export function createStores(deps: { metadata: Metadata; clock: Clock }): Stores {
+export function createStores(deps: { metadata: Metadata; clock: Clock; logger: Logger }): Stores {
   const names = createActorNames(deps)
   return {
     names,
