@@ -272,7 +272,8 @@ describe('/metrics', () => {
       (answer) => expect(answer.text).toContain('driftline_anomaly_precision{type="error_spike"} 0\n'),
     )
     expect(text).toContain('driftline_anomaly_precision{type="performance_degradation"} 1\n')
-    expect(text).toContain('driftline_anomaly_verdicts_total{type="error_spike",verdict="noise"} 1\n')
+    expect(text).toContain('# TYPE driftline_anomaly_verdicts gauge\n')
+    expect(text).toContain('driftline_anomaly_verdicts{type="error_spike",verdict="noise"} 1\n')
     expect(text).toContain('driftline_anomalies_open{severity="critical"} 1\n')
     expect(text).toContain('driftline_alerts_open{severity="critical"} 1\n')
     expect(text).toMatch(/driftline_process_status\{host="web-1",process="os:web-1:nginx"\} 2\n/)

@@ -5,7 +5,7 @@ import type { TenantEstate } from '../estate/tenant-estate.ts'
 import { isActive, processStatusOf } from '../estate/views.ts'
 import { processStatus } from '../schemas/processes.ts'
 
-const VERDICTS = 'driftline_anomaly_verdicts_total'
+const VERDICTS = 'driftline_anomaly_verdicts'
 const PRECISION = 'driftline_anomaly_precision'
 const OPEN_ANOMALIES = 'driftline_anomalies_open'
 const OPEN_ALERTS = 'driftline_alerts_open'
@@ -30,8 +30,8 @@ export function renderDetection(estate: TenantEstate, verdicts: readonly Verdict
   ].join('\n')
 }
 
-function header(name: string, type: 'gauge' | 'counter', about: string): string[] {
-  return [`# HELP ${name} ${about}`, `# TYPE ${name} ${type}`]
+function header(name: string, about: string): string[] {
+  return [`# HELP ${name} ${about}`, `# TYPE ${name} gauge`]
 }
 
 function label(value: string): string {
@@ -42,13 +42,13 @@ function verdictLines(verdicts: readonly VerdictCount[]): string[] {
   const types = [...new Set(verdicts.map(({ type }) => type))].slice(0, TYPES_MAX)
   const countOf = (type: string, verdict: string): number =>
     verdicts.find((each) => each.type === type && each.verdict === verdict)?.count ?? 0
-  const lines = header(VERDICTS, 'counter', 'What people said of anomalies')
+  const lines = header(VERDICTS, 'Anomalies by what people say of them now; falls when somebody changes their mind')
   for (const type of types) {
     for (const verdict of ['real', 'noise', 'expected']) {
       lines.push(`${VERDICTS}{type="${label(type)}",verdict="${verdict}"} ${countOf(type, verdict)}`)
     }
   }
-  lines.push(...header(PRECISION, 'gauge', 'Share of anomalies that were real, of those judged real or noise'))
+  lines.push(...header(PRECISION, 'Share of anomalies that were real, of those judged real or noise'))
   for (const type of types) {
     const [real, noise] = [countOf(type, 'real'), countOf(type, 'noise')]
     if (real + noise > 0) lines.push(`${PRECISION}{type="${label(type)}"} ${real / (real + noise)}`)
@@ -61,16 +61,13 @@ function openLines(name: string, about: string, open: readonly { severity: strin
     severity,
     count: open.filter((each) => each.severity === severity).length,
   }))
-  return [
-    ...header(name, 'gauge', about),
-    ...counts.map(({ severity, count }) => `${name}{severity="${severity}"} ${count}`),
-  ]
+  return [...header(name, about), ...counts.map(({ severity, count }) => `${name}{severity="${severity}"} ${count}`)]
 }
 
 function processLines(estate: TenantEstate, nowMs: number): string[] {
-  const drift = header(DRIFT, 'gauge', 'Mean deviation from normal over 4 min, robust standard deviations')
+  const drift = header(DRIFT, 'Mean deviation from normal over 4 min, robust standard deviations')
   const words = processStatus.options.map((word, index) => `${index} ${word}`).join(', ')
-  const status = header(STATUS, 'gauge', `Status: ${words}`)
+  const status = header(STATUS, `Status: ${words}`)
   let count = 0
   for (const state of estate.processes.values()) {
     if (!isActive(state, nowMs)) continue
