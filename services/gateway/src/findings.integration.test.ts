@@ -370,3 +370,19 @@ describe('another tenant', () => {
     expect(ids(await get(`/api/v1/anomalies?process=${NGINX}`, stranger))).toEqual([])
   })
 })
+
+describe('what came just before a start', () => {
+  it('and is stored only after it, is read again', async () => {
+    await kit.restart()
+    const late = { id: 'just-before', process: 'os:web-7:late', startMs: Date.now() - 1000, description: 'It is late' }
+    await kit.keep(anomalyRecord(late))
+    await eventually(
+      () => get('/api/v1/overview'),
+      (answer) => {
+        const found = answer.body.processes.find((each: { processId: string }) => each.processId === late.process)
+        expect(found).toMatchObject({ reason: 'It is late' })
+      },
+      20_000,
+    )
+  })
+})

@@ -12,7 +12,7 @@ import type { SelfMetrics } from '@driftline/platform/metrics'
 import { listen } from '@driftline/platform/ops-server'
 import type { RequestHandler } from 'express'
 import type { GatewayConfig } from './config.ts'
-import { warmStrip, warmUp } from './estate/warm-up.ts'
+import { warmFindingsAgain, warmStrip, warmUp } from './estate/warm-up.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createGatewayParts } from './parts.ts'
 
@@ -48,6 +48,8 @@ export interface Gateway extends Component {
 /** How long requests under way may take when the gateway stops. */
 const DRAIN_MS = 1500
 const WARM_AGAIN_MS = 10_000
+/** Longer than the writer lingers, and a store takes to have a batch. */
+const FINDINGS_AGAIN_MS = 6000
 const TICK_MS = 1000
 const SETTINGS_LIFETIME_MS = 30_000
 
@@ -62,6 +64,9 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
   const every = (periodMs: number, work: () => void): void => {
     timers.push(setInterval(work, periodMs).unref())
   }
+  const later = (delayMs: number, work: () => Promise<void>): void => {
+    if (!stopped) timers.push(setTimeout(() => void work(), delayMs).unref())
+  }
   const refresh = (): void => {
     parts.refreshSettings().catch((error: unknown) => logger.warn({ error }, 'could not read process settings'))
   }
@@ -71,7 +76,18 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
     } catch (error) {
       if (stopped) return
       logger.warn({ error }, 'could not read the drift of the last day; trying again')
-      timers.push(setTimeout(() => void strip(), WARM_AGAIN_MS).unref())
+      later(WARM_AGAIN_MS, strip)
+    }
+  }
+  const findingsAgain = async (): Promise<void> => {
+    try {
+      const warm = { ...parts, store: deps.analytics, limits: config.estate }
+      const taken = await warmFindingsAgain(warm, () => stopped)
+      for (const { tenant, item } of taken) parts.hub.publishAnomaly(tenant, item)
+    } catch (error) {
+      if (stopped) return
+      logger.warn({ error }, 'could not read again what lasts; trying again')
+      later(WARM_AGAIN_MS, findingsAgain)
     }
   }
   /** The store may still be starting, or be away: live data comes without it, and history follows when it is back. */
@@ -80,10 +96,11 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       const { analytics: store, clock } = deps
       await warmUp({ ...parts, ...parts.stores, store, limits: config.estate, clock, logger })
       void strip()
+      later(FINDINGS_AGAIN_MS, findingsAgain)
     } catch (error) {
       if (stopped) return
       logger.warn({ error }, 'could not read the last state from the store; trying again')
-      timers.push(setTimeout(() => void warm(), WARM_AGAIN_MS).unref())
+      later(WARM_AGAIN_MS, warm)
     }
   }
 

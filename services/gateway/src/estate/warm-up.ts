@@ -8,6 +8,7 @@ import { readOpenAnomalies } from '../queries/anomalies.ts'
 import { readDriftLines, readDriftSums, readNormals } from '../queries/drift.ts'
 import { readTrails } from '../queries/past.ts'
 import { readHosts, readLastKpis, readRecentProcesses, readSeriesDefinitions } from '../queries/warm.ts'
+import type { AnomalyItem } from '../schemas/anomalies.ts'
 import { DRIFT_POINTS, MINUTE_MS, minuteOf, tellLine, tellNormal } from './drift-state.ts'
 import type { Estate } from './estate.ts'
 import type { History } from './history.ts'
@@ -102,16 +103,41 @@ const NORMALS_MS = 15 * MINUTE_MS
 async function warmFindings({ store, estate, limits, alerts, verdicts }: WarmUpDeps): Promise<void> {
   const openAlerts = await alerts.unresolved(limits.findings.alerts)
   for (const alert of openAlerts) estate.tenant(alert.tenant).findings.applyAlert(alert)
-  for (const finding of await readOpenAnomalies(store, limits.findings.openAnomalies)) {
-    const tenant = estate.tenant(finding.tenant)
-    tenant.ensureProcess(finding.item.processId, finding.startMs)
-    tenant.findings.applyAnomaly(finding)
-  }
+  takeOpen(estate, await readOpenAnomalies(store, limits.findings.openAnomalies))
   for (const { tenant, findings } of estate.tenants()) {
     for (const { id, verdict } of await verdicts.judged(tenant, { limit: limits.findings.openAnomalies })) {
       findings.applyVerdict(id, verdict)
     }
   }
+}
+
+/** Of what is known already the highest revision stays. Answers what was not known. */
+function takeOpen(estate: Estate, open: Awaited<ReturnType<typeof readOpenAnomalies>>): NewFinding[] {
+  const taken: NewFinding[] = []
+  for (const finding of open) {
+    const tenant = estate.tenant(finding.tenant)
+    tenant.ensureProcess(finding.item.processId, finding.startMs)
+    const known = tenant.findings.applyAnomaly(finding)
+    if (known !== null) taken.push({ tenant: finding.tenant, item: known.item })
+  }
+  return taken
+}
+
+export interface NewFinding {
+  readonly tenant: string
+  readonly item: AnomalyItem
+}
+
+/**
+ * Reads what lasts once more, some seconds after the start: the feed began at the end of the topic, and what came just
+ * before may not have been stored when it was read first. Nothing is taken in when `isStopped` by then.
+ */
+export async function warmFindingsAgain(
+  { store, estate, limits }: Pick<WarmUpDeps, 'store' | 'estate' | 'limits'>,
+  isStopped: () => boolean,
+): Promise<NewFinding[]> {
+  const open = await readOpenAnomalies(store, limits.findings.openAnomalies)
+  return isStopped() ? [] : takeOpen(estate, open)
 }
 
 const HOUR_MS = 3_600_000

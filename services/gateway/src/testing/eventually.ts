@@ -2,8 +2,12 @@ const PATIENCE_MS = 8000
 const PAUSE_MS = 50
 
 /** Reads until the check passes; its last failure when it never does. */
-export async function eventually<T>(read: () => Promise<T>, check: (value: T) => void): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS
+export async function eventually<T>(
+  read: () => Promise<T>,
+  check: (value: T) => void,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const deadline = Date.now() + patienceMs
   for (;;) {
     const value = await read()
     try {
