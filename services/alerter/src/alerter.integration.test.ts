@@ -5,6 +5,7 @@ import { type Alert, AlertSchema, AlertStatus, AnomalyPhase, AnomalySchema, Seve
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { AlerterConfig } from './config.ts'
+import { sweepFlapping } from './housekeeping.ts'
 import { anomalyOf, eventually, TENANT, testConfig } from './testing/alerter-test-kit.ts'
 import { answerWith, type Receiver, startReceiver } from './testing/receiver.ts'
 import { type Stack, type StackOptions, startStack } from './testing/stack.ts'
@@ -202,6 +203,57 @@ function episodesOver(engine: () => Promise<Partial<StackOptions>>): void {
     await eventually('the others are dead letters', () => letters.length === 2)
     await tail.stop()
   })
+
+  it('keeps of an alert that flaps for long the newest messages and ends, and goes on telling of it', async () => {
+    const receiver = await receiverOf()
+    const stack = await start(testConfig({ alert_channels: [webhook(receiver)] }))
+    await stack.publish(anomalyOf())
+    const { alertId } = await eventually('it is told of', () => receiver.received[0])
+    await eventually('that is noted', async () => (await deliveries(stack))[0] === 'opened delivered 1')
+    await flapLong(stack, alertId)
+    await stack.metadata.transaction((transaction) => sweepFlapping(transaction, Date.now()))
+    const { db } = stack.metadata
+    const told = await db.selectFrom('alert_deliveries').select(['id', 'state', 'alert_version']).execute()
+    expect(told.filter(({ state }) => state === 'pending').map(({ id }) => id)).toEqual(['waits'])
+    expect(told).toHaveLength(201)
+    expect(told.some(({ state }) => state === 'withdrawn')).toBe(false)
+    expect(Math.min(...told.filter(({ state }) => state === 'delivered').map((row) => row.alert_version))).toBe(53)
+    const ended = await db.selectFrom('alert_anomalies').select('anomaly_id').where('active', '=', false).execute()
+    expect(ended).toHaveLength(1000)
+    const lasting = await db.selectFrom('alert_anomalies').select('anomaly_id').where('active', '=', true).execute()
+    expect(lasting).toEqual([{ anomaly_id: 'an_1' }])
+    await db.deleteFrom('alert_deliveries').where('id', '=', 'waits').execute()
+    await stack.publish(anomalyOf({ phase: AnomalyPhase.CLOSED, revision: 2 }))
+    await eventually('its end is told of', () => receiver.received[1]?.type === 'alert.resolved')
+  })
+}
+
+/** Writes what an alert would have after 252 versions of which it told, 40 of which it did not, and 1,020 ends. */
+async function flapLong({ metadata }: Stack, alertId: string): Promise<void> {
+  const { db } = metadata
+  const first = await db.selectFrom('alert_deliveries').selectAll().executeTakeFirstOrThrow()
+  const message = (version: number, state: 'delivered' | 'withdrawn') => ({
+    ...first,
+    id: `${state} ${version}`,
+    alert_version: version,
+    state,
+  })
+  const later = new Date(Date.now() + 3_600_000)
+  const rows = [
+    ...Array.from({ length: 251 }, (_, at) => message(at + 2, 'delivered')),
+    ...Array.from({ length: 40 }, (_, at) => message(at + 200, 'withdrawn')),
+    { ...first, id: 'waits', alert_version: 1, state: 'pending' as const, next_attempt_at: later },
+  ]
+  for (const row of rows) await db.insertInto('alert_deliveries').values(row).execute()
+  const daysAgo = new Date(Date.now() - 3 * 24 * 3_600_000)
+  const end = { tenant: TENANT, alert_id: alertId, active: false, revision: 2, updated_at: daysAgo }
+  const ends = Array.from({ length: 1020 }, (_, at) => ({ ...end, anomaly_id: `old_${at}` }))
+  for (let at = 0; at < ends.length; at += 100) {
+    await db
+      .insertInto('alert_anomalies')
+      .values(ends.slice(at, at + 100))
+      .execute()
+  }
 }
 
 async function deliveries({ metadata }: Stack): Promise<string[]> {

@@ -2,7 +2,8 @@ import type { Clock } from '@driftline/platform/clock'
 import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
-import { sql } from 'kysely'
+import type { Database } from '@driftline/platform/metadata/tables'
+import { sql, type Transaction } from 'kysely'
 import type { AlerterMetrics } from './alerter-metrics.ts'
 import type { Outbox } from './outbox/outbox.ts'
 
@@ -26,6 +27,9 @@ const SWEEP_EVERY_MS = 60_000
 const SWEPT_AT_ONCE = 500
 /** Ends of anomalies without an alert are remembered for so long, in case an earlier record comes late. */
 const REMEMBERED_MS = 24 * 3_600_000
+/** Of what is not resolved, which may flap for months, no more is kept: messages per target, and anomalies that ended a day ago. */
+const MESSAGES_KEPT = 200
+const ENDED_KEPT = 1000
 /** While instances are updated one after the other, another one may still know a channel that we do not. */
 const ORPHANED_AFTER_MS = 600_000
 
@@ -87,6 +91,7 @@ async function sweep(config: HousekeepingConfig, deps: HousekeepingDeps): Promis
           .limit(SWEPT_AT_ONCE),
       )
       .execute()
+    await sweepFlapping(transaction, nowMs)
     await transaction
       .deleteFrom('alert_anomalies')
       .where('alert_id', 'is', null)
@@ -100,4 +105,31 @@ async function sweep(config: HousekeepingConfig, deps: HousekeepingDeps): Promis
       .$if(config.channels.length > 0, (query) => query.where('channel', 'not in', config.channels))
       .execute()
   })
+}
+
+/**
+ * The oldest messages and ended anomalies of alerts that have too many: the newest say who was told of what. What waits
+ * to be sent stays, and so does an end for as long as an earlier record of it may come late.
+ */
+export async function sweepFlapping(transaction: Transaction<Database>, nowMs: number): Promise<void> {
+  await sql`delete from alert_deliveries where (tenant, id) in (
+    select tenant, id from (
+      select tenant, id, state, row_number() over (
+        partition by tenant, alert_id, channel, target
+        order by (case when state = 'withdrawn' then 1 else 0 end), alert_version desc, event desc) as place
+      from alert_deliveries
+      where (tenant, alert_id) in (
+        select tenant, alert_id from alert_deliveries group by tenant, alert_id having count(*) > ${MESSAGES_KEPT})
+    ) as placed
+    where place > ${MESSAGES_KEPT} and state <> 'pending' limit ${SWEPT_AT_ONCE})`.execute(transaction)
+  await sql`delete from alert_anomalies where (tenant, anomaly_id) in (
+    select tenant, anomaly_id from (
+      select tenant, anomaly_id, updated_at, row_number() over (
+        partition by tenant, alert_id order by updated_at desc, anomaly_id) as place
+      from alert_anomalies
+      where active = 0 and (tenant, alert_id) in (
+        select tenant, alert_id from alert_anomalies
+        where alert_id is not null group by tenant, alert_id having count(*) > ${ENDED_KEPT})
+    ) as placed
+    where place > ${ENDED_KEPT} and updated_at < ${nowMs - REMEMBERED_MS} limit ${SWEPT_AT_ONCE})`.execute(transaction)
 }

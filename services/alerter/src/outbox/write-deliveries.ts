@@ -103,7 +103,10 @@ function targetsOf({ event, channels: named }: Occurrence, told: readonly Told[]
   return wanted
 }
 
-/** The last event that each target was told of, or will be. */
+/** Far more than the targets of all channels; beyond, a target that was told of nothing for long is forgotten. */
+const TOLD_READ_MAX = 2000
+
+/** The last event that each target was told of, or will be, by the newest messages of the alert. */
 async function loadTold(transaction: Transaction<Database>, { tenant, id }: Episode): Promise<Told[]> {
   const rows = await transaction
     .selectFrom('alert_deliveries')
@@ -111,10 +114,11 @@ async function loadTold(transaction: Transaction<Database>, { tenant, id }: Epis
     .where('tenant', '=', tenant)
     .where('alert_id', '=', id)
     .where('state', '!=', 'withdrawn')
-    .orderBy('alert_version')
-    .orderBy('event')
+    .orderBy('alert_version', 'desc')
+    .orderBy('event', 'desc')
+    .limit(TOLD_READ_MAX)
     .execute()
-  const last = new Map(rows.map((row) => [`${row.channel} ${row.target}`, row]))
+  const last = new Map(rows.reverse().map((row) => [`${row.channel} ${row.target}`, row]))
   return [...last.values()]
 }
 
