@@ -13,6 +13,7 @@ import type { WarmUp } from './history/warm-up.ts'
 import { createInputMerge } from './input-merge.ts'
 import { kpiRecord } from './kpi-record.ts'
 import { createPartitionState } from './model/state.ts'
+import { endsOfOrphans } from './orphans.ts'
 import { installationRecord, modelRecord } from './settings-records.ts'
 import { type Origin, openPartition, type Partition, stateOf, step } from './step.ts'
 
@@ -113,7 +114,10 @@ export async function openPartitionRunner(
     closed: false,
     replaced: false,
   }
-  if (moment === null) await learnWhatLasts(runner)
+  if (moment === null) {
+    await learnWhatLasts(runner)
+    await endOrphans(runner)
+  }
   await publishInstallation(runner)
   return {
     handle: (batch) => handle(runner, batch),
@@ -155,6 +159,16 @@ async function learnWhatLasts({ deps, number, partition, config }: Runner): Prom
       if (verdict.kind === 'emit') step(config.step, partition, verdict.value)
     }
   }
+}
+
+/** What was open when the state was lost ends now. Before anything is judged, so that its end comes first. */
+async function endOrphans({ deps, number }: Runner): Promise<void> {
+  const ends = endsOfOrphans(await deps.bus.read(topics.anomalies.name, number, 0, Number.MAX_SAFE_INTEGER))
+  if (ends.length === 0) return
+  for (let at = 0; at < ends.length; at += PUBLISH_RECORDS_MAX) {
+    await deps.bus.publish(ends.slice(at, at + PUBLISH_RECORDS_MAX))
+  }
+  deps.logger.warn({ partition: number, anomalies: ends.length }, 'ended anomalies whose state was lost')
 }
 
 /** The installation's settings reach detectors as everything else does, so that the stream tells what they went by. */
