@@ -371,14 +371,14 @@ export enum EndKind {
   UNSPECIFIED = 0,
 
   /**
-   * Seen to exit with status 0.
+   * Seen to exit with status 0, or by a signal that asks for it (SIGHUP, SIGINT, SIGTERM, SIGPIPE).
    *
    * @generated from enum value: END_KIND_SUCCESS = 1;
    */
   SUCCESS = 1,
 
   /**
-   * Seen to exit with another status, or killed by a signal.
+   * Seen to exit with another status, or killed by another signal.
    *
    * @generated from enum value: END_KIND_FAILURE = 2;
    */

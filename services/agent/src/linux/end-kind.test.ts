@@ -13,6 +13,11 @@ test.each([
   ['a broken pipe', visible, 13, End.success],
   ['a broken pipe with a core', visible, 13 | 0x80, End.failure],
   ['a kill', visible, 9, End.failure],
+  ['a stop that was asked for', visible, 15, End.success],
+  ['the same, caught and said by the exit code', visible, 143 << 8, End.success],
+  ['Ctrl-C', visible, 2, End.success],
+  ['a terminal that was closed', visible, 1, End.success],
+  ['an abort', visible, 6 | 0x80, End.failure],
 ])('%s', (_, memory, exitCode, kind) => {
   expect(endKindOf({ argumentsAddress: Float64Array.from(memory.argumentsAddress) }, 0, exitCode)).toBe(kind)
 })

@@ -227,12 +227,15 @@ function changedProgram(memory: SlotMemory, slot: number, nameHash: number, argu
   return changed || memory.identityHash[slot] === 0
 }
 
-/** A signal alone, without a core: its reader went away, which is how all but the last of a pipeline may end. */
-const BROKEN_PIPE = 13
+/**
+ * Ends that somebody asked for, as wait statuses: SIGHUP, SIGINT, SIGTERM, and SIGPIPE, which is how all but the last
+ * of a pipeline may end; and the exit codes of programs that catch the first three and end by them.
+ */
+const ASKED_FOR: ReadonlySet<number> = new Set([1, 2, 15, 13, 129 << 8, 130 << 8, 143 << 8])
 
 /** Zero is also what those see who may not see: it counts as success only where the agent could see before. */
 export function endKindOf(memory: Pick<SlotMemory, 'argumentsAddress'>, slot: number, exitCode: number): number {
-  if (exitCode === BROKEN_PIPE) return End.success
+  if (ASKED_FOR.has(exitCode)) return End.success
   if (exitCode !== 0) return End.failure
   return memory.argumentsAddress[slot] === 0 ? End.unknown : End.success
 }
