@@ -1,3 +1,5 @@
+import { type ColumnsOf, createColumnSet } from '../column-set.ts'
+
 /** Values that the level is the median of: of what is measured every three seconds or more often, and of the rest. */
 const recentKept = 5
 const recentSlow = 3
@@ -58,47 +60,14 @@ const layout = {
   episodePeak: [Float32Array, episodesKept],
 } as const
 
-type Layout = typeof layout
-type ColumnName = keyof Layout
-export type ShownColumns = { [Name in ColumnName]: InstanceType<Layout[Name][0]> }
+export type ShownColumns = ColumnsOf<typeof layout>
 
-const names = Object.keys(layout) as ColumnName[]
-
-export const shownBytesPerTrack = names.reduce(
-  (sum, name) => sum + layout[name][0].BYTES_PER_ELEMENT * layout[name][1],
-  0,
-)
-
-/** Columns with room for `tracks`, with as much of `from` as there is copied into them. */
-export function createShownColumns(tracks: number, from?: Readonly<Record<string, unknown>>): ShownColumns {
-  const columns: Record<string, unknown> = {}
-  for (const name of names) {
-    const [Column, width] = layout[name]
-    const column = new Column(tracks * width)
-    const source = from?.[name]
-    if (source instanceof Column) column.set(source)
-    columns[name] = column
-  }
-  return columns as ShownColumns
-}
-
-/** Tracks that stored columns hold; -1 when they are not columns of this layout. */
-export function shownSize(stored: Readonly<Record<string, unknown>>): number {
-  const tracks = stored['lastS'] instanceof Uint32Array ? stored['lastS'].length : -1
-  for (const name of names) {
-    const [Column, width] = layout[name]
-    const column = stored[name]
-    if (!(column instanceof Column) || column.length !== tracks * width) return -1
-  }
-  return tracks
-}
-
-export function clearShown(columns: ShownColumns, track: number): void {
-  for (const name of names) {
-    const width = layout[name][1]
-    columns[name].fill(0, track * width, (track + 1) * width)
-  }
-}
+export const {
+  bytesPerTrack: shownBytesPerTrack,
+  create: createShownColumns,
+  sizeOf: shownSize,
+  clear: clearShown,
+} = createColumnSet(layout)
 
 /** Takes the mean of a bucket. */
 export function takeValue(c: ShownColumns, track: number, bucketS: number, value: number): void {

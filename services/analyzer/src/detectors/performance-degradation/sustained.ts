@@ -1,3 +1,5 @@
+import { type ColumnsOf, createColumnSet } from '../column-set.ts'
+
 /** Seconds that the recent level is the median of. */
 const recentKept = 7
 export const runKept = 10
@@ -39,47 +41,14 @@ const layout = {
   habit: [Float32Array, 2],
 } as const
 
-type Layout = typeof layout
-type ColumnName = keyof Layout
-export type SustainedColumns = { [Name in ColumnName]: InstanceType<Layout[Name][0]> }
+export type SustainedColumns = ColumnsOf<typeof layout>
 
-const names = Object.keys(layout) as ColumnName[]
-
-export const sustainedBytesPerTrack = names.reduce(
-  (sum, name) => sum + layout[name][0].BYTES_PER_ELEMENT * layout[name][1],
-  0,
-)
-
-/** Columns with room for `tracks`, with as much of `from` as there is copied into them. */
-export function createSustainedColumns(tracks: number, from?: Readonly<Record<string, unknown>>): SustainedColumns {
-  const columns: Record<string, unknown> = {}
-  for (const name of names) {
-    const [Column, width] = layout[name]
-    const column = new Column(tracks * width)
-    const source = from?.[name]
-    if (source instanceof Column) column.set(source)
-    columns[name] = column
-  }
-  return columns as SustainedColumns
-}
-
-/** Tracks that stored columns hold; -1 when they are not columns of this layout. */
-export function sustainedSize(stored: Readonly<Record<string, unknown>>): number {
-  const tracks = stored['lastS'] instanceof Uint32Array ? stored['lastS'].length : -1
-  for (const name of names) {
-    const [Column, width] = layout[name]
-    const column = stored[name]
-    if (!(column instanceof Column) || column.length !== tracks * width) return -1
-  }
-  return tracks
-}
-
-export function clearSustained(columns: SustainedColumns, track: number): void {
-  for (const name of names) {
-    const width = layout[name][1]
-    columns[name].fill(0, track * width, (track + 1) * width)
-  }
-}
+export const {
+  bytesPerTrack: sustainedBytesPerTrack,
+  create: createSustainedColumns,
+  sizeOf: sustainedSize,
+  clear: clearSustained,
+} = createColumnSet(layout)
 
 const sorted = new Float64Array(32)
 
