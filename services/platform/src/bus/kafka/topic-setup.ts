@@ -21,7 +21,8 @@ export async function ensureTopics(
   const missing = topics.filter((topic) => !existing.has(prefix + topic.name))
   if (missing.length > 0) {
     await admin.createTopics({
-      waitForLeaders: true,
+      // It gives up when a broker has not heard of the topic yet; what waits for the leaders is below.
+      waitForLeaders: false,
       topics: missing.map((topic) => ({
         topic: prefix + topic.name,
         numPartitions: topic.partitions,
@@ -32,7 +33,7 @@ export async function ensureTopics(
   }
   // A leader that is named may not be ready; what is sent to it then fails in part, and is stored twice in part.
   for (const { name } of missing) await askAgain(() => admin.fetchTopicOffsets(prefix + name))
-  const metadata = await admin.fetchTopicMetadata({ topics: topics.map((topic) => prefix + topic.name) })
+  const metadata = await askAgain(() => admin.fetchTopicMetadata({ topics: topics.map(({ name }) => prefix + name) }))
   const problems = topics.flatMap((topic) => {
     const found = metadata.topics.find(({ name }) => name === prefix + topic.name)?.partitions.length ?? 0
     if (found === topic.partitions) return []
