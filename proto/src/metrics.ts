@@ -77,3 +77,27 @@ export const agentMetrics = {
   leftOutValues: counted('driftline.agent.value.left_out', '{value}', 'Values of the host that found no series free'),
   spoolBytes: gauge('driftline.agent.spool.size', 'By', 'Bytes that wait on disk for the server'),
 } as const
+
+const delta = (name: string, unit: string, about: string): Metric => ({ name, unit, kind: MetricKind.DELTA, about })
+
+/**
+ * What makes the KPIs of devices, logs and services, whatever they call it themselves. Without attributes: with them a
+ * series is a plain one.
+ */
+export const processMetrics = {
+  executionTime: gauge('process.execution.time', 's', 'How long one execution, request or cycle took; median'),
+  events: delta('process.events', '{event}', 'Messages, lines, requests, executions'),
+  failedEvents: delta('process.events.failed', '{event}', 'Those of them that failed or were not valid'),
+} as const
+
+/** Metrics that are made of lines of logs. */
+export const logMetrics = {
+  lines: delta('log.lines', '{line}', 'Lines by `log.level`, or `http.response.status_class`'),
+  duration: gauge('log.duration', 's', 'How long what the lines tell of took, by `quantile` (0.5, 0.95, 0.99)'),
+  patternLines: delta('log.pattern.lines', '{line}', 'Lines by template, `log.pattern` (16 hexadecimal digits)'),
+} as const
+
+/** Metrics that sources of devices make beside those that are mapped. */
+export const deviceMetrics = {
+  up: gauge('device.up', '1', '1 while the device is born, 0 after its death certificate'),
+} as const

@@ -3,7 +3,10 @@ import { AlertSchema } from '../gen/driftline/v1/alerts_pb.ts'
 import { AnomalySchema } from '../gen/driftline/v1/anomalies_pb.ts'
 import { BaselineBatchSchema } from '../gen/driftline/v1/baselines_pb.ts'
 import { DeadLetterSchema } from '../gen/driftline/v1/dead_letters_pb.ts'
+import { FlaggedRecordSchema } from '../gen/driftline/v1/flagged_records_pb.ts'
 import { KpiBatchSchema } from '../gen/driftline/v1/kpis_pb.ts'
+import { LogPatternSchema } from '../gen/driftline/v1/log_patterns_pb.ts'
+import { LogBatchSchema } from '../gen/driftline/v1/logs_pb.ts'
 import { SampleBatchSchema } from '../gen/driftline/v1/samples_pb.ts'
 import { SeriesBatchSchema } from '../gen/driftline/v1/series_pb.ts'
 import { SettingsChangeSchema } from '../gen/driftline/v1/settings_pb.ts'
@@ -111,6 +114,33 @@ export const topics = {
     retentionMs: HOUR,
     retentionBytes: 64 * MIB,
     about: 'One event per partition and second: time has passed.',
+  },
+  logs: {
+    name: 'driftline.logs.v1',
+    message: LogBatchSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 2048 * MIB,
+    about: 'Lines of logs as they came, with their fields, columnar.',
+  },
+  logPatterns: {
+    name: 'driftline.log-patterns.v1',
+    message: LogPatternSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 7 * 24 * HOUR,
+    retentionBytes: 64 * MIB,
+    about: 'Templates that lines of logs follow, each when it is first seen.',
+  },
+  flaggedRecords: {
+    name: 'driftline.flagged-records.v1',
+    message: FlaggedRecordSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 7 * 24 * HOUR,
+    retentionBytes: 128 * MIB,
+    about: 'Business records for which the expression of a rule was true.',
   },
   deadLetters: {
     name: 'driftline.dead-letters.v1',

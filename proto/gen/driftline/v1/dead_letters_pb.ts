@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file driftline/v1/dead_letters.proto.
  */
 export const file_driftline_v1_dead_letters: GenFile = /*@__PURE__*/
-  fileDesc("Ch9kcmlmdGxpbmUvdjEvZGVhZF9sZXR0ZXJzLnByb3RvEgxkcmlmdGxpbmUudjEixwEKCkRlYWRMZXR0ZXISDgoGdGVuYW50GAEgASgJEg8KB3RpbWVfbXMYAiABKBASDwoHc2VydmljZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSDgoGcmVhc29uGAUgASgJEg4KBmRldGFpbBgGIAEoCRINCgV0b3BpYxgHIAEoCRIRCglwYXJ0aXRpb24YCCABKA0SDgoGb2Zmc2V0GAkgASgEEg8KB3BheWxvYWQYCiABKAwSFAoMcGF5bG9hZF9zaXplGAsgASgEYgZwcm90bzM");
+  fileDesc("Ch9kcmlmdGxpbmUvdjEvZGVhZF9sZXR0ZXJzLnByb3RvEgxkcmlmdGxpbmUudjEi+AEKCkRlYWRMZXR0ZXISDgoGdGVuYW50GAEgASgJEg8KB3RpbWVfbXMYAiABKBASDwoHc2VydmljZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkSDgoGcmVhc29uGAUgASgJEg4KBmRldGFpbBgGIAEoCRINCgV0b3BpYxgHIAEoCRIRCglwYXJ0aXRpb24YCCABKA0SDgoGb2Zmc2V0GAkgASgEEg8KB3BheWxvYWQYCiABKAwSFAoMcGF5bG9hZF9zaXplGAsgASgEEgoKAmlkGAwgASgJEg8KB3N1YmplY3QYDSABKAkSEgoKcmVwbGF5YWJsZRgOIAEoCGIGcHJvdG8z");
 
 /**
  * An input that was refused, with the reason and where it came from.
@@ -76,7 +76,7 @@ export type DeadLetter = Message<"driftline.v1.DeadLetter"> & {
   offset: bigint;
 
   /**
-   * The first 4,096 bytes.
+   * The first bytes, at most 16,384.
    *
    * @generated from field: bytes payload = 10;
    */
@@ -86,6 +86,27 @@ export type DeadLetter = Message<"driftline.v1.DeadLetter"> & {
    * @generated from field: uint64 payload_size = 11;
    */
   payloadSize: bigint;
+
+  /**
+   * Unique in its tenant; empty from producers that give none.
+   *
+   * @generated from field: string id = 12;
+   */
+  id: string;
+
+  /**
+   * Where in its source it came from: an MQTT topic, the path of a file, the path of a request.
+   *
+   * @generated from field: string subject = 13;
+   */
+  subject: string;
+
+  /**
+   * True when `payload` is all of it and its service can take it in again.
+   *
+   * @generated from field: bool replayable = 14;
+   */
+  replayable: boolean;
 };
 
 /**

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file driftline/v1/packed.proto.
  */
 export const file_driftline_v1_packed: GenFile = /*@__PURE__*/
-  fileDesc("ChlkcmlmdGxpbmUvdjEvcGFja2VkLnByb3RvEgxkcmlmdGxpbmUudjEiYAoRUGFja2VkU2FtcGxlQmF0Y2gSFAoMYmFzZV90aW1lX21zGAEgASgQEg4KBnNlcmllcxgCIAEoDBIWCg50aW1lX29mZnNldF9tcxgDIAEoDBINCgV2YWx1ZRgEIAEoDCJ2Cg5QYWNrZWRTbmFwc2hvdBIOCgZ0ZW5hbnQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd0aW1lX21zGAMgASgQEhEKCWtleV9mcmFtZRgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoDBINCgV0YWJsZRgGIAEoDCLiAwoOUGFja2VkS3BpQmF0Y2gSDgoGdGVuYW50GAEgASgJEhYKDmJ1Y2tldF90aW1lX21zGAIgASgQEhEKCWJ1Y2tldF9tcxgDIAEoDRIPCgdwcm9jZXNzGAQgAygJEhkKEWV4ZWN1dGlvbl90aW1lX21zGAUgASgMEhQKDHN1Y2Nlc3NfcmF0ZRgGIAEoDBISCgplcnJvcl9yYXRlGAcgASgMEh0KFXRocm91Z2hwdXRfcGVyX3NlY29uZBgIIAEoDBIRCgljcHVfY29yZXMYCSABKAwSFAoMbWVtb3J5X2J5dGVzGAogASgMEh0KFXJlYWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoDBIeChZ3cml0ZV9ieXRlc19wZXJfc2Vjb25kGAwgASgMEigKIG5ldHdvcmtfcmVjZWl2ZV9ieXRlc19wZXJfc2Vjb25kGA0gASgMEikKIW5ldHdvcmtfdHJhbnNtaXRfYnl0ZXNfcGVyX3NlY29uZBgOIAEoDBIRCgljcHVfc2hhcmUYDyABKAwSFAoMbWVtb3J5X3NoYXJlGBAgASgMEhAKCGlvX3NoYXJlGBEgASgMEhUKDW5ldHdvcmtfc2hhcmUYEiABKAwSEQoJaW5zdGFuY2VzGBMgASgMIrQBChNQYWNrZWRCYXNlbGluZUJhdGNoEg4KBnRlbmFudBgBIAEoCRIWCg5taW51dGVfdGltZV9tcxgCIAEoEBIPCgdwcm9jZXNzGAMgAygJEg4KBm1ldHJpYxgEIAMoCRISCgphdHRyaWJ1dGVzGAUgAygJEg0KBXZhbHVlGAYgASgMEg4KBmNlbnRyZRgHIAEoDBIOCgZzcHJlYWQYCCABKAwSEQoJZGV2aWF0aW9uGAkgASgMYgZwcm90bzM");
+  fileDesc("ChlkcmlmdGxpbmUvdjEvcGFja2VkLnByb3RvEgxkcmlmdGxpbmUudjEiYAoRUGFja2VkU2FtcGxlQmF0Y2gSFAoMYmFzZV90aW1lX21zGAEgASgQEg4KBnNlcmllcxgCIAEoDBIWCg50aW1lX29mZnNldF9tcxgDIAEoDBINCgV2YWx1ZRgEIAEoDCJ2Cg5QYWNrZWRTbmFwc2hvdBIOCgZ0ZW5hbnQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd0aW1lX21zGAMgASgQEhEKCWtleV9mcmFtZRgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoDBINCgV0YWJsZRgGIAEoDCLiAwoOUGFja2VkS3BpQmF0Y2gSDgoGdGVuYW50GAEgASgJEhYKDmJ1Y2tldF90aW1lX21zGAIgASgQEhEKCWJ1Y2tldF9tcxgDIAEoDRIPCgdwcm9jZXNzGAQgAygJEhkKEWV4ZWN1dGlvbl90aW1lX21zGAUgASgMEhQKDHN1Y2Nlc3NfcmF0ZRgGIAEoDBISCgplcnJvcl9yYXRlGAcgASgMEh0KFXRocm91Z2hwdXRfcGVyX3NlY29uZBgIIAEoDBIRCgljcHVfY29yZXMYCSABKAwSFAoMbWVtb3J5X2J5dGVzGAogASgMEh0KFXJlYWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoDBIeChZ3cml0ZV9ieXRlc19wZXJfc2Vjb25kGAwgASgMEigKIG5ldHdvcmtfcmVjZWl2ZV9ieXRlc19wZXJfc2Vjb25kGA0gASgMEikKIW5ldHdvcmtfdHJhbnNtaXRfYnl0ZXNfcGVyX3NlY29uZBgOIAEoDBIRCgljcHVfc2hhcmUYDyABKAwSFAoMbWVtb3J5X3NoYXJlGBAgASgMEhAKCGlvX3NoYXJlGBEgASgMEhUKDW5ldHdvcmtfc2hhcmUYEiABKAwSEQoJaW5zdGFuY2VzGBMgASgMIrQBChNQYWNrZWRCYXNlbGluZUJhdGNoEg4KBnRlbmFudBgBIAEoCRIWCg5taW51dGVfdGltZV9tcxgCIAEoEBIPCgdwcm9jZXNzGAMgAygJEg4KBm1ldHJpYxgEIAMoCRISCgphdHRyaWJ1dGVzGAUgAygJEg0KBXZhbHVlGAYgASgMEg4KBmNlbnRyZRgHIAEoDBIOCgZzcHJlYWQYCCABKAwSEQoJZGV2aWF0aW9uGAkgASgMIrMBCg5QYWNrZWRMb2dCYXRjaBIOCgZ0ZW5hbnQYASABKAkSDwoHcHJvY2VzcxgCIAEoCRIOCgZzb3VyY2UYAyABKAkSFAoMYmFzZV90aW1lX21zGAQgASgQEhYKDnRpbWVfb2Zmc2V0X21zGAUgASgMEhAKCHNldmVyaXR5GAYgASgMEg8KB3BhdHRlcm4YCSABKAwSDgoGb3JpZ2luGAogASgMEg8KB29yaWdpbnMYCyADKAliBnByb3RvMw");
 
 /**
  * Twin of SampleBatch.
@@ -267,4 +267,71 @@ export type PackedBaselineBatch = Message<"driftline.v1.PackedBaselineBatch"> & 
  */
 export const PackedBaselineBatchSchema: GenMessage<PackedBaselineBatch> = /*@__PURE__*/
   messageDesc(file_driftline_v1_packed, 3);
+
+/**
+ * Twin of LogBatch for what has fixed width. The texts are written behind it, field by field: see proto/src/log-batch.ts.
+ *
+ * @generated from message driftline.v1.PackedLogBatch
+ */
+export type PackedLogBatch = Message<"driftline.v1.PackedLogBatch"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string process = 2;
+   */
+  process: string;
+
+  /**
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * @generated from field: sfixed64 base_time_ms = 4;
+   */
+  baseTimeMs: bigint;
+
+  /**
+   * Little-endian signed 32-bit milliseconds, 4 bytes each.
+   *
+   * @generated from field: bytes time_offset_ms = 5;
+   */
+  timeOffsetMs: Uint8Array;
+
+  /**
+   * One byte each.
+   *
+   * @generated from field: bytes severity = 6;
+   */
+  severity: Uint8Array;
+
+  /**
+   * Little-endian 64-bit ids, 8 bytes each.
+   *
+   * @generated from field: bytes pattern = 9;
+   */
+  pattern: Uint8Array;
+
+  /**
+   * Varints, one byte each while there are at most 128 origins.
+   *
+   * @generated from field: bytes origin = 10;
+   */
+  origin: Uint8Array;
+
+  /**
+   * @generated from field: repeated string origins = 11;
+   */
+  origins: string[];
+};
+
+/**
+ * Describes the message driftline.v1.PackedLogBatch.
+ * Use `create(PackedLogBatchSchema)` to create a new message.
+ */
+export const PackedLogBatchSchema: GenMessage<PackedLogBatch> = /*@__PURE__*/
+  messageDesc(file_driftline_v1_packed, 4);
 

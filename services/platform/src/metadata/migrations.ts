@@ -5,6 +5,7 @@ import { accountsAndPositions } from './migrations/0001-accounts-and-positions.t
 import { analyzerCheckpoints } from './migrations/0002-analyzer-checkpoints.ts'
 import { checkpointOwners } from './migrations/0003-checkpoint-owners.ts'
 import { alertsAndVerdicts } from './migrations/0004-alerts.ts'
+import { sourcesAndRequests } from './migrations/0005-sources.ts'
 import type { Database } from './tables.ts'
 
 /** The few words in which the databases differ. */
@@ -30,6 +31,7 @@ const migrations: readonly Migration[] = [
   analyzerCheckpoints,
   checkpointOwners,
   alertsAndVerdicts,
+  sourcesAndRequests,
 ]
 
 interface MigrationTables extends Database {

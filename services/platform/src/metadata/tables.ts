@@ -20,6 +20,9 @@ export interface Database {
   alert_requests: AlertRequestsTable
   anomaly_verdicts: AnomalyVerdictsTable
   detection_settings: DetectionSettingsTable
+  sources: SourcesTable
+  source_status: SourceStatusTable
+  source_requests: SourceRequestsTable
 }
 
 /** What JSON can say. */
@@ -249,6 +252,61 @@ interface DetectionSettingsTable {
   updated_by: string
 }
 
+/**
+ * Key (tenant, id); the name is unique among those of a kind. Where data comes from, as people defined it. The services
+ * that read them follow `version`.
+ */
+export interface SourcesTable {
+  tenant: string
+  id: string
+  /** `mqtt`, `file`, `syslog`, `push`. */
+  kind: string
+  name: string
+  active: boolean
+  /** The definition without its secrets, of the shape that its kind has. */
+  value: Json
+  /** Passwords and keys, sealed; null without any. */
+  secrets: string | null
+  /** `user`, or `file` for what driftline.yaml defines. */
+  managed_by: string
+  version: number
+  created_at: Date
+  updated_at: Date
+  updated_by: string
+}
+
+/** Key (tenant, source, instance). How a source is doing at one instance of the service that reads it. */
+export interface SourceStatusTable {
+  tenant: string
+  source: string
+  instance: string
+  service: string
+  detail: Json
+  updated_at: Date
+}
+
+/** Key (tenant, id). What the service that reads a source is asked to do for a person, and its answer. */
+export interface SourceRequestsTable {
+  tenant: string
+  id: string
+  /** `preview` or `replay`. */
+  kind: string
+  service: string
+  /** Id of the source; empty for one that is not saved yet. */
+  source: string
+  /** What is asked, sealed: drafts hold secrets, and payloads are not for everybody. */
+  sealed: string
+  state: 'open' | 'done' | 'failed'
+  answer: Json
+  lease_owner: string | null
+  leased_until: Date
+  created_at: Date
+  /** Nobody waits for it any longer. */
+  expires_at: Date
+  updated_at: Date
+  requested_by: string
+}
+
 /** One row. */
 interface InstallTable {
   id: string
@@ -289,6 +347,7 @@ export const columnKinds = {
   payload: 'json',
   value: 'json',
   detail: 'json',
+  answer: 'json',
 } as const satisfies Readonly<Record<ColumnsHolding<boolean>, 'boolean'>> &
   Readonly<Record<ColumnsHolding<Date>, 'date'>> &
   Readonly<Record<string, ColumnKind>>
