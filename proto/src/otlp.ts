@@ -1,0 +1,7 @@
+export * from '../gen/google/rpc/status_pb.ts'
+export * from '../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts'
+export * from '../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts'
+export * from '../gen/opentelemetry/proto/common/v1/common_pb.ts'
+export * from '../gen/opentelemetry/proto/logs/v1/logs_pb.ts'
+export * from '../gen/opentelemetry/proto/metrics/v1/metrics_pb.ts'
+export * from '../gen/opentelemetry/proto/resource/v1/resource_pb.ts'

@@ -1,0 +1,1 @@
+export * from '../gen/prometheus/remote_pb.ts'
