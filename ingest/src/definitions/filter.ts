@@ -19,7 +19,12 @@ export const filterDefinition = z
       .default(60)
       .describe('A value is kept at least this often, changed or not, so that silence still means silence'),
     samplingRate: z.number().gt(0).max(1).default(1).describe('Share of samples to keep, evenly spread'),
-    minIntervalSeconds: z.number().positive().max(86_400).optional().describe('At most one sample per series in this time'),
+    minIntervalSeconds: z
+      .number()
+      .positive()
+      .max(86_400)
+      .optional()
+      .describe('At most one sample per series in this time'),
     rowSamplingRate: z.number().gt(0).max(1).default(1).describe('Share of log lines to store; metrics count all'),
     rowMinSeverity: z.number().int().min(0).max(24).default(0).describe('Lines below this severity are not stored'),
     only: z.array(z.string().min(1).max(255)).max(50).optional().describe('Metrics to keep: globs; all when left out'),

@@ -25,7 +25,11 @@ export const logMetric = z
     metric: z.string().min(1).max(255),
     unit: z.string().max(63).default(''),
     aggregation: z.enum(['sum', 'count', 'mean', 'min', 'max', 'last', 'quantiles']).default('sum'),
-    by: z.array(field).max(3).optional().describe('Fields whose values become attributes; the rarest fold into `other`'),
+    by: z
+      .array(field)
+      .max(3)
+      .optional()
+      .describe('Fields whose values become attributes; the rarest fold into `other`'),
   })
   .meta({ id: 'LogMetric' })
 
@@ -35,7 +39,10 @@ export const lineReading = z
     format: z.enum(logFormats).default('auto'),
     pattern: z.string().max(2000).optional().describe('Of format `pattern`: RE2 with named groups'),
     time: z
-      .strictObject({ field: field.optional(), format: z.enum(['auto', 'iso', 's', 'ms', 'us', 'ns', 'clf']).default('auto') })
+      .strictObject({
+        field: field.optional(),
+        format: z.enum(['auto', 'iso', 's', 'ms', 'us', 'ns', 'clf']).default('auto'),
+      })
       .optional(),
     timeZone: z.string().max(100).default('UTC').describe('Of times that name none; an IANA name'),
     level: field.optional().describe('Field that holds the level; found by itself without it'),
@@ -51,7 +58,11 @@ export const lineReading = z
 
 const common = {
   process: z.string().max(500).optional().describe('Process id; `log:<name of the source>` without it'),
-  relatedProcess: z.string().max(500).optional().describe('Process whose page shows these lines, such as `os:web-1:nginx`'),
+  relatedProcess: z
+    .string()
+    .max(500)
+    .optional()
+    .describe('Process whose page shows these lines, such as `os:web-1:nginx`'),
   reading: lineReading.prefault({}),
   filter: filterDefinition.optional(),
 }
@@ -61,7 +72,10 @@ export const fileDefinition = z
   .strictObject({
     paths: z.array(z.string().min(1).max(4096)).min(1).max(50).describe('Absolute paths, directories or globs'),
     exclude: z.array(z.string().min(1).max(4096)).max(50).default([]),
-    from: z.enum(['end', 'beginning']).default('end').describe('Where a file is begun that was there before the source'),
+    from: z
+      .enum(['end', 'beginning'])
+      .default('end')
+      .describe('Where a file is begun that was there before the source'),
     multiline: z
       .strictObject({
         start: z.string().max(1000).optional().describe('RE2: a line that matches begins a record'),

@@ -63,9 +63,16 @@ export const mqttDefinition = z
       sessionExpirySeconds: z.number().int().min(0).max(4_294_967_295).default(86_400),
     }),
     mappings: z.array(mqttMapping).max(500).default([]),
-    discover: z.array(z.string().min(1).max(1024)).max(20).default(['#']).describe('Filters whose unmapped topics are listed'),
+    discover: z
+      .array(z.string().min(1).max(1024))
+      .max(20)
+      .default(['#'])
+      .describe('Filters whose unmapped topics are listed'),
     sparkplug: z
-      .strictObject({ groups: z.array(z.string().min(1).max(255)).max(100).default([]), hostId: z.string().max(255).optional() })
+      .strictObject({
+        groups: z.array(z.string().min(1).max(255)).max(100).default([]),
+        hostId: z.string().max(255).optional(),
+      })
       .optional()
       .describe('Sparkplug B: groups to follow (all when empty); with `hostId` we are the primary host'),
     silentAfterSeconds: z.number().int().min(5).max(604_800).default(300),

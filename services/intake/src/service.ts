@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto'
+import { createDeadLetters } from '@driftline/ingest/dead-letters'
+import { createOrderedPublisher } from '@driftline/ingest/ordered-publisher'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
 import { bearerToken, grpcError, grpcStatus } from '@driftline/platform/grpc/grpc-errors'
@@ -15,8 +17,6 @@ import { type CollectCall, type CollectConfig, type CollectStream, serveCollect 
 import { createSourceLanes } from './collect/source-lanes.ts'
 import type { IntakeConfig } from './config.ts'
 import { createIntakeMetrics } from './intake-metrics.ts'
-import { createDeadLetters } from './publish/dead-letters.ts'
-import { createOrderedPublisher } from './publish/ordered-publisher.ts'
 
 /** Whose key it is, as far as the intake cares. */
 export interface IntakePrincipal {
@@ -43,7 +43,7 @@ const STOP_GRACE_MS = 3000
 const RETRY_AFTER_MS = 1000
 const SHUT_AFTER_FAILURE_MS = 5000
 const REAUTHENTICATE_MS = 60_000
-const DEAD_LETTER_ALLOWANCE = { burst: 20, perSecond: 2 }
+const DEAD_LETTER_ALLOWANCE = { service: 'intake', burst: 20, perSecond: 2 }
 
 export function createIntake(config: IntakeConfig, deps: IntakeDeps): Intake {
   const health = createGrpcHealth([IntakeService.typeName])

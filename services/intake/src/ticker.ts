@@ -1,4 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
+import { createOrderedPublisher, type OwnRecord } from '@driftline/ingest/ordered-publisher'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
 import type { HotState } from '@driftline/platform/hot-state/hot-state'
@@ -6,7 +7,6 @@ import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { TickSchema, topics } from '@driftline/proto'
-import { createOrderedPublisher, type OwnRecord } from './publish/ordered-publisher.ts'
 
 export interface TickerConfig {
   /** Name of this instance; the lease is held under it. */

@@ -1,4 +1,5 @@
 import { fromBinary } from '@bufbuild/protobuf'
+import { validateDefinition } from '@driftline/ingest/validate-definition'
 import {
   type AgentBatch,
   type AgentHello,
@@ -12,7 +13,6 @@ import { createOwnership } from '../validate/owned-process.ts'
 import type { Reason } from '../validate/reasons.ts'
 import { createSeriesMap, type SeriesMap } from '../validate/series-map.ts'
 import { type AcceptedBatch, type BatchPosition, checkPosition, validateBatch } from '../validate/validate-batch.ts'
-import { validateDefinition } from '../validate/validate-definition.ts'
 import { validateHello } from '../validate/validate-hello.ts'
 
 /** Something that will never be accepted, and why. */

@@ -1,4 +1,7 @@
 import { create } from '@bufbuild/protobuf'
+import type { DeadLetters } from '@driftline/ingest/dead-letters'
+import type { OrderedPublisher } from '@driftline/ingest/ordered-publisher'
+import { seriesRecords } from '@driftline/ingest/series-records'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
@@ -8,9 +11,7 @@ import { type AgentHello, type CollectResponse, CollectResponseSchema } from '@d
 import { type ServerDuplexStream, type ServerErrorResponse, status } from '@grpc/grpc-js'
 import type { IntakeMetrics } from '../intake-metrics.ts'
 import type { IntakeLimits } from '../limits.ts'
-import type { DeadLetters } from '../publish/dead-letters.ts'
-import type { OrderedPublisher } from '../publish/ordered-publisher.ts'
-import { type StreamOrigin, seriesRecords } from '../publish/records.ts'
+import { keyOf, type StreamOrigin } from '../publish/records.ts'
 import type { StreamState } from './admit.ts'
 import type { SourceLanes } from './source-lanes.ts'
 import { type Reply, type Turn, takeTurn } from './turn.ts'
@@ -194,7 +195,7 @@ async function publish(session: Session, turn: Turn): Promise<void> {
   const nowMs = deps.clock.nowMs()
   const due = nowMs - session.definedAtMs >= config.redefineMs
   const series = due ? state.series.all().map((each) => ({ ...each, definedAtMs: BigInt(nowMs) })) : turn.series
-  if (series.length > 0) await deps.series.publish(seriesRecords(origin, series))
+  if (series.length > 0) await deps.series.publish(seriesRecords({ tenant: origin.tenant, key: keyOf(origin) }, series))
   if (due) session.definedAtMs = nowMs
   if (turn.records.length > 0) {
     const stopTimer = deps.metrics.publishSeconds.startTimer()
@@ -202,7 +203,10 @@ async function publish(session: Session, turn: Turn): Promise<void> {
     stopTimer()
     deps.onPublished(true)
   }
-  for (const { refused, payload } of turn.deadLetters) await deps.deadLetters.add(origin, refused, payload, nowMs)
+  const letterOrigin = { tenant: origin.tenant, source: origin.source, key: keyOf(origin) }
+  for (const { refused, payload } of turn.deadLetters) {
+    await deps.deadLetters.add(letterOrigin, refused, payload, nowMs)
+  }
 }
 
 function count({ metrics, clock }: CollectDeps, turn: Turn): void {

@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { create, toBinary } from '@bufbuild/protobuf'
+import { createDeadLetters } from '@driftline/ingest/dead-letters'
+import { createOrderedPublisher, type OwnRecord } from '@driftline/ingest/ordered-publisher'
 import type { BusRecord } from '@driftline/platform/bus/bus'
 import { createFaultyBus, type Fate, fates } from '@driftline/platform/bus/faulty-bus'
 import { createRepeatFilter } from '@driftline/platform/bus/repeat-filter'
@@ -17,8 +19,6 @@ import { createIntakeMetrics } from '../intake-metrics.ts'
 import { defaultLimits } from '../limits.ts'
 import { batchOf, definitionsMessage, helloMessage } from '../testing/agent-client.ts'
 import { createTicker } from '../ticker.ts'
-import { createDeadLetters } from './dead-letters.ts'
-import { createOrderedPublisher, type OwnRecord } from './ordered-publisher.ts'
 
 const logger = createLogger('fatal')
 const config: CollectConfig = {
@@ -56,7 +56,7 @@ function createIntakes(drawn: readonly Fate[], count: number) {
     return {
       bus,
       series: own,
-      deadLetters: createDeadLetters({ burst: 20, perSecond: 2 }, { publisher: own, metrics }),
+      deadLetters: createDeadLetters({ service: 'intake', burst: 20, perSecond: 2 }, { publisher: own, metrics }),
       lanes: createSourceLanes(),
       metrics: createIntakeMetrics(metrics),
       logger,

@@ -8,14 +8,15 @@ import {
   SeriesSchema,
   seriesId,
 } from '@driftline/proto'
-import type { Reason } from './reasons.ts'
+import type { DefinitionReason } from './refused.ts'
 
 const METRIC = /^[A-Za-z][A-Za-z0-9_./-]{0,254}$/
 const UNIT = /^[\x21-\x7e]{0,63}$/
 const ATTRIBUTES_BYTES_MAX = 4096
 const ATTRIBUTES_MAX = 32
+const CONTROL = /\p{Cc}/u
 
-const refuse = (reason: Reason, detail: string): Verdict<never> => deadLetter(reason, detail)
+const refuse = (reason: DefinitionReason, detail: string): Verdict<never> => deadLetter(reason, detail)
 
 /** What a series means, stamped with tenant, our own id and the time of definition. */
 export function validateDefinition(
@@ -24,20 +25,44 @@ export function validateDefinition(
 ): Verdict<Series> {
   const { process, metric, unit, kind } = definition
   if (!context.owns(process)) return refuse('process_foreign', 'the process is not one of the host that said hello')
-  if (!METRIC.test(metric)) return refuse('metric_invalid', 'a metric is 1 to 255 characters and starts with a letter')
-  if (!UNIT.test(unit)) return refuse('unit_invalid', 'a unit is at most 63 printable ASCII characters')
+  const wrong = wrongName(metric, unit)
+  if (wrong !== null) return wrong
   if (kind !== MetricKind.GAUGE && kind !== MetricKind.DELTA && kind !== MetricKind.CUMULATIVE) {
     return refuse('kind_unknown', `kind ${kind} is not gauge, delta or cumulative`)
   }
   const attributes = readAttributes(definition.attributes)
-  if (attributes === null) {
-    return refuse('attributes_invalid', 'attributes are a JSON object of at most 32 texts in at most 4,096 bytes')
-  }
+  if (attributes === null) return attributesRefused
   const id = seriesId(context.tenant, process, metric, attributes)
   const definedAtMs = BigInt(context.nowMs)
   return emit(
     create(SeriesSchema, { id, tenant: context.tenant, process, metric, unit, kind, attributes, definedAtMs }),
   )
+}
+
+const attributesRefused = refuse(
+  'attributes_invalid',
+  'attributes are a JSON object of at most 32 texts in at most 4,096 bytes',
+)
+
+/** Whether the name or the unit of a metric breaks the rules that all doors have in common; null when neither does. */
+export function wrongName(metric: string, unit: string): Verdict<never> | null {
+  if (!METRIC.test(metric)) return refuse('metric_invalid', 'a metric is 1 to 255 characters and starts with a letter')
+  if (!UNIT.test(unit)) return refuse('unit_invalid', 'a unit is at most 63 printable ASCII characters')
+  return null
+}
+
+/** Attributes as the one text that stands for them; a refusal when they break the rules. */
+export function checkedAttributes(attributes: Readonly<Record<string, string>>): Verdict<string> {
+  let count = 0
+  for (const key in attributes) {
+    const value: unknown = attributes[key]
+    if (key === '' || typeof value !== 'string' || CONTROL.test(key) || CONTROL.test(value)) return attributesRefused
+    count += 1
+  }
+  if (count === 0) return emit('{}')
+  const text = canonicalAttributes(attributes)
+  const fits = count <= ATTRIBUTES_MAX && Buffer.byteLength(text) <= ATTRIBUTES_BYTES_MAX && text.isWellFormed()
+  return fits ? emit(text) : attributesRefused
 }
 
 /** The attributes as we write them ourselves, whatever order and spaces they came in; null when they are not valid. */
@@ -51,7 +76,6 @@ function readAttributes(text: string): string | null {
     return null
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return null
-  const entries = Object.entries(parsed)
-  const valid = entries.every(([key, value]) => key !== '' && typeof value === 'string' && !/\p{Cc}/u.test(key + value))
-  return valid && entries.length <= ATTRIBUTES_MAX ? canonicalAttributes(parsed as Record<string, string>) : null
+  const verdict = checkedAttributes(parsed as Record<string, string>)
+  return verdict.kind === 'emit' ? verdict.value : null
 }
