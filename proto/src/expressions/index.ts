@@ -7,5 +7,6 @@ export {
   type ExpressionState,
 } from './compile.ts'
 export type { UnitOf } from './names.ts'
+export { createGlob } from './glob.ts'
 export { parseExpression } from './parse.ts'
 export { type Expression, expressionLimits } from './syntax.ts'
