@@ -54,7 +54,7 @@ export function createFilterState(): FilterState {
       state.seenTimeMs[handle] = Number.NEGATIVE_INFINITY
       state.keptValue[handle] = Number.NaN
       state.seenValue[handle] = Number.NaN
-      state.credit[handle] = 1
+      state.credit[handle] = Number.NaN
     },
   }
   return state
@@ -80,9 +80,11 @@ export function createSampleFilter(definition: FilterDefinition): SampleFilter {
       if (distance < absolute || distance < share * Math.abs(before)) return 3
     }
     if (samplingRate === 1) return KEPT
-    const credit = state.credit[handle]! + samplingRate
-    state.credit[handle] = credit >= 1 ? credit - 1 : credit
-    return credit >= 1 || sinceKeptMs >= keepEveryMs ? KEPT : 4
+    const saved = state.credit[handle]!
+    const credit = Number.isNaN(saved) ? 1 : saved + samplingRate
+    const keeps = credit >= 1 || sinceKeptMs >= keepEveryMs
+    state.credit[handle] = keeps ? Math.max(0, credit - 1) : credit
+    return keeps ? KEPT : 4
   }
   return (state, handle, kind, timeMs, value) => {
     if (kind !== MetricKind.GAUGE) return KEPT

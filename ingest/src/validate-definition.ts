@@ -15,6 +15,7 @@ const UNIT = /^[\x21-\x7e]{0,63}$/
 const ATTRIBUTES_BYTES_MAX = 4096
 const ATTRIBUTES_MAX = 32
 const CONTROL = /\p{Cc}/u
+const isClean = (text: string): boolean => !CONTROL.test(text) && text.isWellFormed()
 
 const refuse = (reason: DefinitionReason, detail: string): Verdict<never> => deadLetter(reason, detail)
 
@@ -56,12 +57,12 @@ export function checkedAttributes(attributes: Readonly<Record<string, string>>):
   let count = 0
   for (const key in attributes) {
     const value: unknown = attributes[key]
-    if (key === '' || typeof value !== 'string' || CONTROL.test(key) || CONTROL.test(value)) return attributesRefused
+    if (key === '' || typeof value !== 'string' || !isClean(key) || !isClean(value)) return attributesRefused
     count += 1
   }
   if (count === 0) return emit('{}')
   const text = canonicalAttributes(attributes)
-  const fits = count <= ATTRIBUTES_MAX && Buffer.byteLength(text) <= ATTRIBUTES_BYTES_MAX && text.isWellFormed()
+  const fits = count <= ATTRIBUTES_MAX && Buffer.byteLength(text) <= ATTRIBUTES_BYTES_MAX
   return fits ? emit(text) : attributesRefused
 }
 
