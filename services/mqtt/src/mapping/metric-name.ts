@@ -1,0 +1,23 @@
+/** What every door of the product takes as the name of a metric. */
+const METRIC = /^[A-Za-z][A-Za-z0-9_./-]{0,254}$/
+const METRIC_CHARS_MAX = 255
+
+export const isMetricName = (name: string): boolean => METRIC.test(name)
+
+/**
+ * The nearest name that the product takes: other characters become `_`, what does not begin with a letter gets `m_`, and
+ * the end is cut. Two names may become one, so whoever changes a name keeps the original as an attribute.
+ */
+export function metricName(name: string): string {
+  if (METRIC.test(name)) return name
+  const plain = name.replace(/[^A-Za-z0-9_./-]/g, '_')
+  return (/^[A-Za-z]/.test(plain) ? plain : `m_${plain}`).slice(0, METRIC_CHARS_MAX)
+}
+
+const ATTRIBUTE_CHARS_MAX = 255
+
+/** A text as the value of an attribute: without control characters, and not longer than a series allows. */
+export const attributeText = (text: string): string =>
+  text.length <= ATTRIBUTE_CHARS_MAX && !/\p{Cc}/u.test(text)
+    ? text
+    : text.slice(0, ATTRIBUTE_CHARS_MAX).replace(/\p{Cc}/gu, '_')
