@@ -13,6 +13,7 @@ const starters: Record<string, () => Promise<RunningServer>> = {
   kafka: async () => (await import('./kafka.ts')).startKafka(),
   postgres: async () => (await import('./postgres.ts')).startPostgres(),
   redis: async () => (await import('./redis.ts')).startRedis(),
+  mosquitto: async () => (await import('./mosquitto.ts')).startMosquitto(),
   smtp: async () => (await import('./smtp.ts')).startSmtp(),
   chromium: findChromium,
 }
