@@ -12,7 +12,7 @@ export interface PartitionMoment {
 }
 
 /** Raised when the shape of the state changes: an older checkpoint is then set aside. */
-const VERSION = 6
+const VERSION = 7
 /** Four letters with the version, and the CRC-32 of what follows. */
 const HEADER_BYTES = 8
 const NAME = Buffer.from(`DLC${VERSION}`)

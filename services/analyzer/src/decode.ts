@@ -4,7 +4,9 @@ import type { BusRecord } from '@driftline/platform/bus/bus'
 import { deadLetter, emit, skip, type Verdict } from '@driftline/platform/verdict'
 import {
   decodeSamples,
+  FlaggedRecordSchema,
   HostDescriptionSchema,
+  LogPatternSchema,
   PackedSnapshotSchema,
   type ProcessEnds,
   ProcessEndsSchema,
@@ -14,6 +16,7 @@ import {
   SettingsChangeSchema,
   topics,
 } from '@driftline/proto'
+import { findingOfPattern, findingOfRecord } from './detection/point-findings.ts'
 import type { HostFacts } from './model/state.ts'
 import type { AnalyzerEvent, Origin } from './step.ts'
 
@@ -50,6 +53,13 @@ function decodeValue({ topic, value }: BusRecord, origin: Origin): Verdict<Analy
   }
   if (topic === topics.settings.name) {
     return emit({ kind: 'settings', change: fromBinary(SettingsChangeSchema, value) })
+  }
+  if (topic === topics.flaggedRecords.name) {
+    return emit({ kind: 'point', origin, finding: findingOfRecord(fromBinary(FlaggedRecordSchema, value)) })
+  }
+  if (topic === topics.logPatterns.name) {
+    const finding = findingOfPattern(fromBinary(LogPatternSchema, value))
+    return finding === null ? skip('still_learning') : emit({ kind: 'point', origin, finding })
   }
   const snapshot = fromBinary(PackedSnapshotSchema, value)
   const frame = { timeMs: Number(snapshot.timeMs), keyFrame: snapshot.keyFrame, ...decodeTable(snapshot.table) }

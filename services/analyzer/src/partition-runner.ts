@@ -23,6 +23,8 @@ export const inputTopics = [
   topics.series.name,
   topics.snapshots.name,
   topics.samples.name,
+  topics.flaggedRecords.name,
+  topics.logPatterns.name,
   topics.ticks.name,
 ]
 /** What is said once and holds from then on: read again from the beginning by who has no checkpoint. */

@@ -2,6 +2,7 @@ import type { SampleColumns, Series, SettingsChange } from '@driftline/proto'
 import type { StepConfig } from './config.ts'
 import { createDetectionEngine, type DetectionEngine } from './detection/engine.ts'
 import type { DetectionOutput, EngineDeps } from './detection/engine-core.ts'
+import type { PointFinding } from './detection/point-findings.ts'
 import { engineParts } from './detection/registry.ts'
 import { closeBucket, type KpiRows } from './model/close.ts'
 import { ownTrack, passedOver } from './model/columns.ts'
@@ -14,6 +15,7 @@ import {
   defineSeries,
   detachSeries,
   laneOfSeries,
+  processOfSlot,
   type Rooms,
   type SeriesIndex,
   slotOfSeries,
@@ -40,6 +42,7 @@ export type AnalyzerEvent =
   | { readonly kind: 'samples'; readonly origin: Origin; readonly columns: SampleColumns }
   | { readonly kind: 'snapshot'; readonly origin: Origin; readonly frame: Frame; readonly facts: HostFacts | null }
   | { readonly kind: 'settings'; readonly change: SettingsChange }
+  | { readonly kind: 'point'; readonly origin: Origin; readonly finding: PointFinding }
   | { readonly kind: 'tick'; readonly storedAtMs: number }
 
 export interface Origin {
@@ -124,6 +127,10 @@ function apply(config: StepConfig, partition: Partition, event: AnalyzerEvent, o
     }
     // What has become due by silence closes first, as a tick in between would have had it.
     advance(config, partition, host, event.origin.storedAtMs, outcome)
+    if (event.kind === 'point') {
+      applyPoint(partition, host, event.finding, event.origin.storedAtMs)
+      return
+    }
     if (event.kind === 'samples') applySamples(config, partition, host, event.columns, event.origin.storedAtMs, outcome)
     else applySnapshot(config, partition, host, event, outcome)
     advance(config, partition, host, event.origin.storedAtMs, outcome)
@@ -290,6 +297,12 @@ function wait(config: StepConfig, { state }: Partition, sample: WaitingSample, o
   if (samples.length > config.waitingMax) outcome.dropped.waiting += samples.splice(0, samples.length >> 1).length
 }
 
+/** It speaks for itself: no bucket has to close before people hear of it. */
+function applyPoint({ engine }: Partition, host: HostState, finding: PointFinding, storedAtMs: number): void {
+  const process = processOfSlot(host, 0, engine)
+  if (process !== -1) engine.takePoint(host.unit, process, finding, storedAtMs)
+}
+
 function applySnapshot(
   config: StepConfig,
   partition: Partition,
@@ -344,7 +357,11 @@ function bucketAt(
  */
 function advance(config: StepConfig, partition: Partition, host: HostState, nowMs: number, outcome: Result): void {
   const feeds = [host.samples, host.snapshots].filter((feed) => feed.timeMs > Number.NEGATIVE_INFINITY)
-  if (feeds.length === 0) return
+  if (feeds.length === 0) {
+    // One that has only findings of a moment so far: they come to their end with the time of the bus.
+    partition.engine.passTime(host.unit, nowMs - config.closeAfterMs)
+    return
+  }
   const { outages } = partition.state
   const quietMs = (feed: Feed): number => Math.max(0, heardMs(outages, feed.storedAtMs, nowMs) - config.silenceMs)
   const passedMs = (feed: Feed): number => feed.timeMs + quietMs(feed)

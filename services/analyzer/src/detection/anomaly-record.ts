@@ -1,16 +1,13 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import type { OutgoingRecord } from '@driftline/platform/bus/bus'
-import { type Anomaly, AnomalyPhase, AnomalySchema, KpiValuesSchema, topics } from '@driftline/proto'
+import { type Anomaly, AnomalyPhase, AnomalySchema } from '@driftline/proto'
 import type { LearningBaselines } from './baselines.ts'
 import { anomalyId, type Ending, type Excursion } from './excursion.ts'
-import { kpiCount, type TrackTable } from './track-table.ts'
+import { kpiValuesOf } from './kpi-values.ts'
+import { recordOfAnomaly } from './record-of-anomaly.ts'
+import type { TrackTable } from './track-table.ts'
 import type { UnitState } from './unit-state.ts'
 import type { DescribedAnomaly } from './words.ts'
-
-/** Values of KPIs older than this are not those of the moment, seconds. */
-const FRESH_S = 60
-/** Records of one unit and second that keep the sequence in step with time. */
-const PER_SECOND = 10_000
 
 /** Writes an anomaly in words. */
 export type Describe = (anomaly: DescribedAnomaly) => string
@@ -25,10 +22,7 @@ const endings: Readonly<Record<Ending, string>> = {
   forgotten: '; no longer watched',
 }
 
-/**
- * The record of an excursion as it stands. Sequences only grow, also when an agent hands in late what it kept: a
- * record that is made again after a restart has the same one.
- */
+/** The record of an excursion as it stands. */
 export function anomalyRecord(
   { table, baselines, describe }: { table: TrackTable; baselines: LearningBaselines; describe: Describe },
   unit: UnitState,
@@ -38,21 +32,7 @@ export function anomalyRecord(
   const anomaly = anomalyOf(table, unit, excursion, event.phase, event.timeMs)
   const words = describe(describedAnomaly(table, baselines, excursion, event))
   anomaly.description = event.ending === null ? words : `${words}${endings[event.ending]}`
-  unit.anomalySequence = Math.max(unit.anomalySequence + 1, Math.floor(event.timeMs / 1000) * PER_SECOND)
-  const record: OutgoingRecord = {
-    topic: topics.anomalies.name,
-    key: unit.key,
-    headers: {
-      'content-type': 'application/protobuf',
-      message: topics.anomalies.message.typeName,
-      tenant: unit.tenant,
-      source: `detector/${unit.key}`,
-      epoch: '1',
-      sequence: String(unit.anomalySequence),
-    },
-    value: toBinary(AnomalySchema, anomaly),
-  }
-  return { record, anomaly }
+  return { record: recordOfAnomaly(unit, anomaly, event.timeMs), anomaly }
 }
 
 function anomalyOf(
@@ -126,28 +106,4 @@ const LAST_MS = 8.64e15
 /** A forecast may lie beyond what a date can say. */
 function wholeMs(timeMs: number | undefined): bigint {
   return timeMs !== undefined && timeMs > 0 && timeMs <= LAST_MS ? BigInt(Math.round(timeMs)) : 0n
-}
-
-function kpiValuesOf(state: TrackTable['state'], process: number, timeMs: number) {
-  const value = (kpi: number): number => {
-    const track = state.kpiTracks[process * kpiCount + kpi]!
-    return track !== -1 && state.lastBucketS[track]! >= timeMs / 1000 - FRESH_S ? state.lastValue[track]! : Number.NaN
-  }
-  return create(KpiValuesSchema, {
-    executionTimeMs: value(0),
-    successRate: value(1),
-    errorRate: value(2),
-    throughputPerSecond: value(3),
-    cpuCores: value(4),
-    memoryBytes: value(5),
-    readBytesPerSecond: value(6),
-    writeBytesPerSecond: value(7),
-    networkReceiveBytesPerSecond: value(8),
-    networkTransmitBytesPerSecond: value(9),
-    cpuShare: value(10),
-    memoryShare: value(11),
-    ioShare: value(12),
-    networkShare: value(13),
-    instances: value(14),
-  })
 }

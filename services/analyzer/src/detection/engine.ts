@@ -16,23 +16,15 @@ import {
 } from './engine-core.ts'
 import type { Excursion } from './excursion.ts'
 import { type ExcursionDeps, endExcursions, endExcursionsOfTrack } from './excursions.ts'
-import {
-  ask,
-  awaitModel,
-  type EngineBucket,
-  isWanted,
-  judge,
-  learnPast,
-  passTime,
-  put,
-  takeFinding,
-} from './judging.ts'
+import { ask, awaitModel, type EngineBucket, judge, learnPast, passTime, put, takeFinding } from './judging.ts'
 import { endLesson } from './lessons.ts'
 import { createMinuteState, createMinutes } from './minutes.ts'
+import { endPoints, type PointFinding, takePoint } from './point-findings.ts'
 import { createSettingsLookup } from './settings-lookup.ts'
 import { createSettingsTable } from './settings-table.ts'
 import { createTrackTable, createTrackTableState, processFlag, type TrackTable } from './track-table.ts'
 import { createUnitState } from './unit-state.ts'
+import { isWanted } from './wanted.ts'
 
 /**
  * Everything between closed buckets and anomalies, of one partition: numbers for what is watched, the time of each
@@ -54,6 +46,8 @@ export interface DetectionEngine {
   put(track: number, value: number): void
   putKpi(process: number, kpi: number, value: number): void
   judge(unit: number, bucket: EngineBucket): void
+  /** Tells of something that happened at one moment; `nowMs` is when the bus stored it. */
+  takePoint(unit: number, process: number, finding: PointFinding, nowMs: number): void
   passTime(unit: number, nowMs: number): void
   /** Learns from a minute of the past what is usual; before the first live bucket of the unit. */
   learnPast(unit: number, minuteMs: number): void
@@ -109,6 +103,7 @@ export function createDetectionEngine(
       else put(core, track, value)
     },
     judge: (unit, bucket) => judge(core, unit, bucket),
+    takePoint: (unit, process, finding, nowMs) => takePoint(core, unit, process, finding, nowMs),
     passTime: (unit, nowMs) => passTime(core, unit, nowMs),
     learnPast: (unit, minuteMs) => learnPast(core, unit, minuteMs),
     applySettings: (change) => applySettings(core, change),
@@ -258,6 +253,7 @@ function addUnit(core: Core, key: string, tenant: string): number {
 function forgetUnit(core: Core, unit: number): void {
   const state = unitOf(core, unit)
   endExcursions(core.excursionDeps, state, null, state.toldMs)
+  endPoints(core, state, state.toldMs)
   const { processUnit, processSize } = core.table.state
   for (let process = 0; process < processSize; process++) {
     if (processUnit[process] === unit) forgetProcess(core, process)

@@ -3,9 +3,11 @@ import type { ClosedBucket, Detector, Finding } from './detector.ts'
 import { type Columns, type Core, type Seat, unitOf } from './engine-core.ts'
 import { applyReports, endExcursionsOfType, type Judged } from './excursions.ts'
 import { beginLesson, endLesson, learning, learnOn } from './lessons.ts'
+import { closePoints } from './point-findings.ts'
 import { rankOf } from './precedence.ts'
 import { grown } from './track-table.ts'
 import type { UnitState } from './unit-state.ts'
+import { isWanted } from './wanted.ts'
 
 /** A bucket that was closed. Its values were put before. */
 export interface EngineBucket {
@@ -95,6 +97,7 @@ export function passTime(core: Core, unit: number, nowMs: number): void {
       ask(core, seat, (detector) => detector.onTime?.(unit, core.judged.endMs, core.context))
     }
     finish(core, state)
+    if (state.points.length > 0) closePoints(core, unit, state.toldMs)
     learnOn(core, unit, state)
   }
 }
@@ -185,11 +188,6 @@ export function takeFinding(core: Core, finding: Finding): void {
   if (rankOf(type) !== -1 && !isComparable(core, finding.process, finding.track)) return
   if (core.reports.length >= REPORTS_MAX) core.output.dropped.findings += 1
   else core.reports.push({ type, openAfterMs, closeAfterMs, finding: { ...finding } })
-}
-
-export function isWanted(core: Core, type: string, process: number): boolean {
-  const { enabled, disabledTypes } = core.lookup.of(process, core.judged.startMs)
-  return enabled && !disabledTypes.has(type)
 }
 
 /** Processes whose last model is not in effect, by what the settings say. */

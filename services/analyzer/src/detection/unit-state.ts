@@ -1,5 +1,6 @@
 import type { Excursion } from './excursion.ts'
 import type { Lesson } from './lessons.ts'
+import type { OpenPoint } from './point-findings.ts'
 
 /** What detection knows of one unit: a host with its processes, a device, a service. Plain data, stored as it is. */
 export interface UnitState {
@@ -20,6 +21,8 @@ export interface UnitState {
   /** Of the last record on `anomalies`. */
   anomalySequence: number
   readonly excursions: Map<string, Excursion>
+  /** Findings of one moment that are still open, oldest first. */
+  readonly points: OpenPoint[]
 }
 
 const INITIAL_TOUCHED = 16
@@ -36,5 +39,6 @@ export function createUnitState(key: string, tenant: string): UnitState {
     lesson: null,
     anomalySequence: 0,
     excursions: new Map(),
+    points: [],
   }
 }

@@ -37,8 +37,9 @@ export function closeBucket(host: HostState, bucket: Bucket, bucketMs: number): 
   for (const [row, slot] of slots.entries()) {
     host.slotSeenMs[slot] = bucket.startMs
     fillCommon(rows, row, bucket, slot)
-    if (slot === 0) fillHost(rows, row, host, bucket, endMs)
-    else fillGroup(rows, row, host, bucket, slot, bucketMs)
+    if (slot !== 0) fillGroup(rows, row, host, bucket, slot, bucketMs)
+    else if (isHost(host)) fillHost(rows, row, host, bucket, endMs)
+    else fillSource(rows, row, host, bucket, bucketMs)
   }
   return rows
 }
@@ -109,6 +110,28 @@ function fillHost(rows: KpiRows, row: number, host: HostState, bucket: Bucket, e
   rows.cpuCores[row] = rows.cpuShare[row]! * logicalCpus
   rows.memoryShare[row] = firstKnown(mean(bucket, 0, column.memoryShare), shareOf(rows.memoryBytes[row]!, memoryLimit))
   rows.ioShare[row] = mean(bucket, 0, column.ioShare)
+}
+
+const isHost = ({ processes }: HostState): boolean => processes[0]!.startsWith('host:')
+
+/**
+ * A device, a log, a service: it counts what it does. The rate is over the time since it did something before, or one
+ * that does something every ten seconds would seem to do it every second.
+ */
+function fillSource(rows: KpiRows, row: number, host: HostState, bucket: Bucket, bucketMs: number): void {
+  rows.executionTimeMs[row] = mean(bucket, 0, column.executionSeconds) * 1000
+  rows.endedTimeMs[row] = rows.executionTimeMs[row]!
+  rows.cpuShare[row] = shareOf(rows.cpuCores[row]!, mean(bucket, 0, column.cpuLimit))
+  rows.memoryShare[row] = shareOf(rows.memoryBytes[row]!, mean(bucket, 0, column.memoryLimit))
+  if (bucket.counts[column.events] === 0) return
+  const events = bucket.sums[column.events]!
+  const sinceMs = host.eventsMs === Number.NEGATIVE_INFINITY ? bucketMs : bucket.startMs - host.eventsMs
+  host.eventsMs = Math.max(host.eventsMs, bucket.startMs)
+  rows.throughputPerSecond[row] = (events * 1000) / Math.max(bucketMs, sinceMs)
+  const failed = Math.min(events, bucket.sums[column.failedEvents]!)
+  // Without events 0 / 0 is NaN, as above.
+  rows.errorRate[row] = failed / events
+  rows.successRate[row] = 1 - failed / events
 }
 
 function fillGroup(rows: KpiRows, row: number, host: HostState, bucket: Bucket, slot: number, bucketMs: number): void {

@@ -1,4 +1,4 @@
-import { agentMetrics, groupMetrics, hostMetrics, MetricKind, type Series } from '@driftline/proto'
+import { agentMetrics, groupMetrics, hostMetrics, MetricKind, processMetrics, type Series } from '@driftline/proto'
 
 /** What is measured of a process and feeds its KPIs; the number is the column in a bucket. */
 export const column = {
@@ -15,9 +15,12 @@ export const column = {
   ioShare: 10,
   cpuLimit: 11,
   memoryLimit: 12,
+  executionSeconds: 13,
+  events: 14,
+  failedEvents: 15,
 } as const
 
-export const columnCount = 13
+export const columnCount = 16
 
 const groupColumns = new Map<string, number>([
   [groupMetrics.cpu.name, column.cpuCores],
@@ -43,7 +46,19 @@ const hostColumns = new Map<string, number>([
   [hostMetrics.uptime.name, column.uptimeSeconds],
 ])
 
-const noColumns = new Map<string, number>()
+/** Of a device, a log, a service, a flow: what it is, it says of itself. */
+const sourceColumns = new Map<string, number>([
+  [processMetrics.executionTime.name, column.executionSeconds],
+  [groupMetrics.cpu.name, column.cpuCores],
+  [groupMetrics.memory.name, column.memoryBytes],
+  [groupMetrics.cpuLimit.name, column.cpuLimit],
+  [groupMetrics.memoryLimit.name, column.memoryLimit],
+])
+
+const countedColumns = new Map<string, number>([
+  [processMetrics.events.name, column.events],
+  [processMetrics.failedEvents.name, column.failedEvents],
+])
 
 /** What becomes of a series that feeds no column. */
 export const ownTrack = -2
@@ -75,12 +90,13 @@ const repeating: ReadonlySet<string> = new Set([
 /** The column that a series feeds, `ownTrack` or `passedOver`. Series with attributes are parts: they feed no column. */
 export function columnOf(series: Pick<Series, 'process' | 'metric' | 'kind' | 'attributes'>): number {
   const { process, metric, kind, attributes } = series
-  const columns = process.startsWith('os:') ? groupColumns : process.startsWith('host:') ? hostColumns : noColumns
-  if (kind === MetricKind.GAUGE && attributes === '{}') {
-    const known = columns.get(metric)
+  const columns = process.startsWith('os:') ? groupColumns : process.startsWith('host:') ? hostColumns : sourceColumns
+  if (attributes === '{}') {
+    const isCounted = kind === MetricKind.DELTA && columns === sourceColumns
+    const known = kind === MetricKind.GAUGE ? columns.get(metric) : isCounted ? countedColumns.get(metric) : undefined
     if (known !== undefined) return known
   }
-  if (columns !== noColumns && repeating.has(metric)) return passedOver
+  if (columns !== sourceColumns && repeating.has(metric)) return passedOver
   const isKnownKind = kind === MetricKind.GAUGE || kind === MetricKind.DELTA || kind === MetricKind.CUMULATIVE
   return isKnownKind ? ownTrack : passedOver
 }

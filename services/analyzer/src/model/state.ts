@@ -75,6 +75,8 @@ export interface HostState {
   readonly buckets: Bucket[]
   facts: HostFacts
   readonly table: TableState
+  /** Last bucket in which a device, a log or a service counted events, start in ms; -Infinity before the first. */
+  eventsMs: number
   /** Last bucket in which a slot had data, start in ms; decides which slot is given away when all are taken. */
   readonly slotSeenMs: number[]
 }
@@ -188,6 +190,7 @@ export function createHostState(key: string, tenant: string, process: string, un
     samples: { timeMs: Number.NEGATIVE_INFINITY, storedAtMs: Number.NEGATIVE_INFINITY },
     snapshots: { timeMs: Number.NEGATIVE_INFINITY, storedAtMs: Number.NEGATIVE_INFINITY },
     closedThroughMs: Number.NEGATIVE_INFINITY,
+    eventsMs: Number.NEGATIVE_INFINITY,
     buckets: [],
     facts: { logicalCpus: Number.NaN, memoryBytes: Number.NaN, bootTimeMs: Number.NaN },
     table: {
