@@ -33,7 +33,7 @@ export function createAllInOne(
   config: AllInOneConfig,
   deps: { readonly logger: Logger; readonly metrics: SelfMetrics; readonly clock: Clock },
 ): AllInOne {
-  const engines = createEngines(config.engines, 'driftline', { ...deps, topics })
+  const engines = createEngines(config.engines, 'driftline', { ...deps, topics, isWhole: true })
   const { bus, analytics, metadata, hotState, dataDir } = engines
   const shared = { ...deps, bus, analytics, metadata, hotState }
   const access = createAccess(accessDefaults, shared)

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
+import { createSealer, type Sealer, type SealerConfig, sealingSettings } from './access/sealing.ts'
 import { analyticsSettings, readAnalyticsConfig } from './analytics/analytics-config.ts'
 import type { AnalyticsStore } from './analytics/analytics-store.ts'
 import { createAnalyticsStore } from './analytics/create-analytics-store.ts'
@@ -41,6 +42,7 @@ export const engineSettings = {
   ...kafkaSecuritySettings,
   databaseUrl: setting('database_url', url(/^postgres(ql)?$/), null, 'PostgreSQL; without it SQLite is used'),
   redisUrl: setting('redis_url', url(/^rediss?$/), null, 'Redis; without it hot state is kept in process'),
+  ...sealingSettings,
 }
 
 /** The engines behind the ports. */
@@ -53,6 +55,8 @@ export interface EnginesDeps {
   readonly metrics: SelfMetrics
   readonly clock: Clock
   readonly topics: BusTopics
+  /** One process is all of the installation: it may make the key for secrets itself. */
+  readonly isWhole?: boolean
 }
 
 /** The ports, and the components that carry them in the order in which they start. */
@@ -61,6 +65,8 @@ export interface Engines {
   readonly analytics: AnalyticsStore
   readonly metadata: Metadata
   readonly hotState: HotState
+  /** Seals secrets that are kept in the metadata. */
+  readonly sealer: Sealer
   readonly dataDir: string
   /** Components of the named engines; embedded ones bring the lock on the data directory along. */
   components(...names: EngineName[]): Component[]
@@ -117,10 +123,21 @@ export function createEngines(config: EnginesConfig, client: string, deps: Engin
   }
   return {
     ...ports,
+    sealer: createSealer(sealerConfig(config, deps.isWhole ?? false)),
     dataDir,
     components(...names) {
       const usesDisk = names.some((name) => name !== 'hotState' && !config[addressKeys[name]])
       return [...(usesDisk ? [createDataDir({ path: dataDir })] : []), ...names.map((name) => ports[name])]
     },
+  }
+}
+
+/** Services that share a database must share the key: one that each made for itself would open nothing of the others. */
+function sealerConfig({ secretKey, databaseUrl, dataDir }: EnginesConfig, isWhole: boolean): SealerConfig {
+  if (secretKey !== null) return { key: secretKey }
+  if (isWhole || databaseUrl === null) return { keyFile: join(dataDir, 'secret.key') }
+  const variable = environmentName(engineSettings.secretKey.key)
+  return {
+    advice: `Secrets cannot be kept without a key: set ${variable} to the same 32 bytes in base64 for all services`,
   }
 }

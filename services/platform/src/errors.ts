@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'metadata_conflict' // unique key taken, or lost a compare-and-set
   | 'value_invalid' // a value that the store cannot hold: NUL in text, unsafe integer
   | 'hot_state_unavailable'
+  | 'secret_unreadable' // a sealed secret: no key is set, another one than then, or the text was changed
   | 'not_found'
   | 'unauthenticated'
   | 'forbidden'

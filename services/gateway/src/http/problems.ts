@@ -52,6 +52,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   bus_unavailable: 503,
   metadata_unavailable: 503,
   hot_state_unavailable: 503,
+  secret_unreadable: 503,
   disk_full: 503,
   stopped: 503,
   timeout: 504,
