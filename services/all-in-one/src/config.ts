@@ -2,6 +2,7 @@ import { agentSettings, readAgentConfig } from '@driftline/agent/config'
 import { alerterSettings, readAlerterConfig } from '@driftline/alerter/config'
 import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config'
 import { accountSettings, gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
+import { fileSourceSettings, readFileSources } from '@driftline/ingest/file-sources'
 import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
 import { engineSettings, readEnginesConfig } from '@driftline/platform/engines'
 import { serviceSettings } from '@driftline/platform/run-service'
@@ -28,6 +29,7 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Start', spec: { ...allInOneSettings, ...serviceSettings } },
   { title: 'Gateway: web app, API, live channel', spec: gatewaySettings },
   { title: 'Intake: the door for agents', spec: intakeSettings },
+  { title: 'Sources', spec: fileSourceSettings },
   { title: 'Engines and retention', spec: engineSettings },
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
@@ -53,6 +55,7 @@ export function readAllInOneConfig(source: SettingsSource, options: { readonly m
     analyzer: () => readAnalyzerConfig(source),
     gateway: () => readGatewayConfig(source),
     intake: () => readIntakeConfig(source),
+    sources: () => readFileSources(source),
     writer: () => readWriterConfig(source),
     processMonitor: () => readSettings(source, processMonitorSettings),
   })

@@ -4,6 +4,7 @@ import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
 import { createHistoryReader } from '@driftline/analyzer/history/history-reader'
 import { createAnalyzer } from '@driftline/analyzer/service'
 import { createGateway } from '@driftline/gateway/service'
+import { createFileSources } from '@driftline/ingest/file-sources'
 import { createIntake } from '@driftline/intake/service'
 import { createTicker, tickerDefaults } from '@driftline/intake/ticker'
 import { accessDefaults, createAccess } from '@driftline/platform/access/access'
@@ -34,8 +35,8 @@ export function createAllInOne(
   deps: { readonly logger: Logger; readonly metrics: SelfMetrics; readonly clock: Clock },
 ): AllInOne {
   const engines = createEngines(config.engines, 'driftline', { ...deps, topics, isWhole: true })
-  const { bus, analytics, metadata, hotState, dataDir } = engines
-  const shared = { ...deps, bus, analytics, metadata, hotState }
+  const { bus, analytics, metadata, hotState, sealer, dataDir } = engines
+  const shared = { ...deps, bus, analytics, metadata, hotState, sealer }
   const access = createAccess(accessDefaults, shared)
   const intake = createIntake(config.intake, { ...shared, access })
   const { bind, tls } = config.intake
@@ -69,6 +70,7 @@ export function createAllInOne(
     components: [
       ...engines.components('metadata', 'hotState', 'bus', 'analytics'),
       accounts,
+      createFileSources({ sources: config.sources }, shared),
       createWriter(config.writer, { ...shared, positions: createPositionStore(metadata) }),
       createAlerter(config.alerter, shared),
       createAnalyzer(config.analyzer, {
