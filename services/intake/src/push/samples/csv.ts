@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createItemBuffer, type ItemListener, type Splitter } from './json-items.ts'
 
 const QUOTE = 0x22
+const COMMA = 0x2c
 const LINE_FEED = 0x0a
 
 /** Records of CSV (RFC 4180) as bytes: a line end within quotes belongs to its field. Empty lines are passed over. */
@@ -13,24 +14,29 @@ export function createCsvSplitter(recordBytesMax: number, listener: ItemListener
     },
     tooLong: listener.tooLong,
   }
-  let quoted = false
+  // A quote opens a field only where the field begins, or as the second of two that stand for one.
+  let place: 'field start' | 'plain' | 'quoted' | 'after quotes' = 'field start'
   return {
     push(chunk) {
       let start = 0
       for (let i = 0; i < chunk.length; i++) {
         const byte = chunk[i]!
-        if (byte === QUOTE) quoted = !quoted
-        else if (byte === LINE_FEED && !quoted) {
+        if (place === 'quoted') {
+          if (byte === QUOTE) place = 'after quotes'
+        } else if (byte === QUOTE) {
+          if (place !== 'plain') place = 'quoted'
+        } else if (byte === LINE_FEED) {
           buffer.add(chunk, start, i)
           buffer.flush(skipBlank)
           start = i + 1
-        }
+          place = 'field start'
+        } else place = byte === COMMA ? 'field start' : 'plain'
       }
       buffer.add(chunk, start, chunk.length)
       return null
     },
     end() {
-      if (quoted) return 'the body ends within quotes'
+      if (place === 'quoted') return 'the body ends within quotes'
       buffer.flush(skipBlank)
       return null
     },
