@@ -68,6 +68,26 @@ const routes: RouteRecordRaw[] = [
     meta: { title: 'Sources' },
   },
   {
+    path: '/sources/new/:adding?',
+    name: 'source-new',
+    component: () => import('./pages/sources/SourcesPage.vue'),
+    props: (route) => ({ adding: String(route.params['adding'] ?? '') }),
+    meta: { title: 'Add a source' },
+  },
+  {
+    path: '/sources/dead-letters',
+    name: 'dead-letters',
+    component: () => import('./pages/sources/DeadLettersPage.vue'),
+    meta: { title: 'Dead letters' },
+  },
+  {
+    path: '/sources/:id(.*)',
+    name: 'source',
+    component: () => import('./pages/sources/SourcesPage.vue'),
+    props: true,
+    meta: { title: 'Source' },
+  },
+  {
     path: '/settings',
     component: () => import('./pages/settings/SettingsPage.vue'),
     redirect: '/settings/account',

@@ -51,6 +51,8 @@ interface CallOptions {
   signal?: AbortSignal
   /** A 401 here is an answer about a password, not the end of the session. */
   expectUnauthorised?: boolean
+  /** What people and machines wrote, such as log lines and payloads: no time in it is turned into local time. */
+  verbatim?: boolean
 }
 
 async function toProblem(response: Response): Promise<Problem> {
@@ -103,7 +105,8 @@ function createApi(fetcher: typeof fetch) {
       throw new ApiError(await toProblem(response))
     }
     if (response.status === 204 || response.headers.get('content-length') === '0') return undefined as T
-    return JSON.parse(withLocalTimes(await response.text(), format, Date.now())) as T
+    const text = await response.text()
+    return JSON.parse(options.verbatim ? text : withLocalTimes(text, format, Date.now())) as T
   }
 
   return {

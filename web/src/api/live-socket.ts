@@ -32,6 +32,9 @@ export interface LiveSocketDeps {
   readonly onRefused?: () => void
 }
 
+/** Frames of these carry lines and payloads as they came: no time in them is turned into local time. */
+const verbatim = /^\{"channel":"(logs:|preview:|sources)/
+
 const backoffMs = [500, 1000, 2000, 4000, 8000, 15_000]
 
 /**
@@ -84,7 +87,7 @@ export function createLiveSocket(deps: LiveSocketDeps) {
   }
 
   function receive(text: string): void {
-    const frame = JSON.parse(withLocalTimes(text, format, Date.now())) as LiveFrame
+    const frame = JSON.parse(verbatim.test(text) ? text : withLocalTimes(text, format, Date.now())) as LiveFrame
     const channel = frame.channel === undefined ? undefined : channels.get(frame.channel)
     if (!channel || frame.channel === undefined) return
     deps.onFrame?.(frame)

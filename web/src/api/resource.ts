@@ -12,7 +12,10 @@ export interface Resource<T> {
  * Fetches `path` (relative to `/api/v1`) now and whenever it changes; null waits. Older answers never overwrite newer
  * ones, and the last data stays on the screen while the next is on its way.
  */
-export function useResource<T>(path: MaybeRefOrGetter<string | null>): Resource<T> {
+export function useResource<T>(
+  path: MaybeRefOrGetter<string | null>,
+  { verbatim = false }: { readonly verbatim?: boolean } = {},
+): Resource<T> {
   const data = shallowRef<T | null>(null)
   const error = shallowRef<unknown>(null)
   const loading = shallowRef(false)
@@ -26,7 +29,7 @@ export function useResource<T>(path: MaybeRefOrGetter<string | null>): Resource<
     running = mine
     loading.value = true
     try {
-      const answer = await api.get<T>(target, { signal: mine.signal })
+      const answer = await api.get<T>(target, { signal: mine.signal, verbatim })
       if (running !== mine) return
       data.value = answer
       error.value = null

@@ -12,6 +12,8 @@ export interface KeyBinding {
   /** Absent: only told about here, handled by the part that has the focus. */
   readonly run?: (event: KeyboardEvent) => void
   readonly when?: MaybeRefOrGetter<boolean>
+  /** Works while somebody types, too. */
+  readonly typing?: boolean
 }
 
 /** All bindings that are on now, later ones first: those of a page win over those of the shell. */
@@ -30,15 +32,19 @@ function isTyping(target: EventTarget | null): boolean {
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
 }
 
-/** Installs the one listener; `Ctrl K` alone works while typing. Answers how to remove it. */
+/** Installs the one listener. While somebody types, only `Ctrl K` and what says so works. Answers how to remove it. */
 export function listenForKeys(): () => void {
   function onKey(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.altKey) return
     const pressed = `${event.ctrlKey || event.metaKey ? 'ctrl+' : ''}${event.key.length === 1 ? event.key.toLowerCase() : event.key}`
-    const free = !isTyping(event.target) && !document.querySelector('[role="dialog"]')
-    if (!free && pressed !== 'ctrl+k') return
+    const typing = isTyping(event.target)
+    if (document.querySelector('[role="dialog"]') && pressed !== 'ctrl+k') return
     const binding = keyBindings.value.find(
-      (one) => one.run && one.key === pressed && (one.when === undefined || toValue(one.when)),
+      (one) =>
+        one.run &&
+        one.key === pressed &&
+        (!typing || one.typing || pressed === 'ctrl+k') &&
+        (one.when === undefined || toValue(one.when)),
     )
     if (!binding?.run) return
     event.preventDefault()

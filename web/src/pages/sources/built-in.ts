@@ -1,0 +1,16 @@
+const usualPort = 1883
+
+/** The port that the built-in broker says it listens on, among its short facts. */
+export function brokerPort(about: readonly string[]): number {
+  for (const fact of about) {
+    const match = /\bport (\d{1,5})\b|:(\d{2,5})\b/.exec(fact)
+    if (match) return Number(match[1] ?? match[2])
+  }
+  return usualPort
+}
+
+/** A command that publishes one value; from another machine with a key as the password. */
+export function brokerCommand(host: string, port: number, withKey = false): string {
+  const where = host === '127.0.0.1' && port === usualPort ? '' : `-h ${host} ${port === usualPort ? '' : `-p ${port} `}`
+  return `mosquitto_pub ${where}${withKey ? '-u key -P YOUR_KEY ' : ''}-t plant/press-1/temp -m 41.7`
+}

@@ -1,0 +1,90 @@
+import type {
+  Definitions,
+  FilterDefinition,
+  LineReading,
+  MqttMapping,
+  PushDoor,
+  SourceKind,
+} from '../../api/source-types.ts'
+
+/** What the server takes where nothing is said; the editor shows it as such. */
+export const emptyFilter = (): FilterDefinition => ({
+  duplicates: true,
+  unchanged: false,
+  keepEverySeconds: 60,
+  samplingRate: 1,
+  rowSamplingRate: 1,
+  rowMinSeverity: 0,
+})
+
+export const emptyMapping = (topic = ''): MqttMapping => ({
+  topic,
+  process: 'device:{site}:{machine}',
+  payload: 'auto',
+  unit: '',
+  role: 'level',
+  keepRecords: false,
+})
+
+/** The zone of the machine that a person sits at: most often the one that its logs are written in. */
+const ownTimeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
+
+const emptyReading = (): LineReading => ({
+  format: 'auto',
+  timeZone: ownTimeZone(),
+  metrics: [],
+  patterns: true,
+  rules: [],
+})
+
+/** A new source of each kind, with defaults that work for most. */
+export const newDefinitions: { readonly [K in SourceKind]: () => Definitions[K] } = {
+  mqtt: () => ({
+    broker: { url: '', protocol: '5', sessionExpirySeconds: 86_400 },
+    mappings: [],
+    discover: ['#'],
+    silentAfterSeconds: 300,
+  }),
+  file: () => ({ paths: [], exclude: [], from: 'end', reading: emptyReading() }),
+  syslog: () => ({ udpPort: 5514, tcpPort: 5514, byHost: false, reading: { ...emptyReading(), format: 'rfc3164' } }),
+  push: () => ({ door: 'samples', key: '', rules: [] }),
+}
+
+export const kindChoices: readonly {
+  readonly kind: SourceKind
+  readonly name: string
+  readonly about: string
+  readonly icon: 'device' | 'log' | 'host' | 'service'
+}[] = [
+  {
+    kind: 'mqtt',
+    name: 'MQTT broker',
+    about: 'Machines and sensors. 3.1.1 and 5, TLS, Sparkplug B; payloads are numbers, JSON or CSV.',
+    icon: 'device',
+  },
+  {
+    kind: 'file',
+    name: 'Log files',
+    about: 'Files, directories and globs, followed through rotation. The format is found by itself.',
+    icon: 'log',
+  },
+  {
+    kind: 'syslog',
+    name: 'Syslog',
+    about: 'A port for network devices and servers that send RFC 3164 or 5424 over UDP or TCP.',
+    icon: 'host',
+  },
+  {
+    kind: 'push',
+    name: 'Pushed metrics',
+    about: 'Programs that send: curl, OpenTelemetry, Prometheus. They appear as soon as something comes.',
+    icon: 'service',
+  },
+]
+
+export const doorNames: Readonly<Record<PushDoor, { readonly name: string; readonly address: string }>> = {
+  samples: { name: 'Samples, JSON or CSV', address: '/api/v1/ingest/samples' },
+  records: { name: 'Business records', address: '/api/v1/ingest/records' },
+  otlp: { name: 'OpenTelemetry', address: '/v1/metrics' },
+  'remote-write': { name: 'Prometheus', address: '/api/v1/prometheus/write' },
+}
