@@ -19,7 +19,7 @@ export interface SessionStore {
   hasRoomFor(clientId: string): boolean
   seen(clientId: string, nowMs: number): void
   /** Forgets sessions that nobody has come back to. */
-  expire(nowMs: number, isConnected: (clientId: string) => boolean): Promise<void>
+  expire(nowMs: number): Promise<void>
   readonly sessions: number
   readonly queuedBytes: number
 }
@@ -31,12 +31,15 @@ export interface SessionStore {
 export function boundPersistence(
   persistence: Persistence,
   limits: BrokerLimits,
-  onDropped: (count: number) => void,
+  on: { readonly isConnected: (clientId: string) => boolean; readonly dropped: (count: number) => void },
 ): SessionStore {
   const lastSeenMs = new Map<string, number>()
   const queued = new Map<string, number>()
   let queuedBytes = 0
   const { addSubscriptions, cleanSubscriptions, outgoingEnqueueCombi, outgoingClearMessageId } = bound(persistence)
+
+  /** Who is back has as much again, because the library cuts off a client that it could not queue a message for. */
+  const roomOf = (clientId: string): number => limits.queuedPerSessionMax * (on.isConnected(clientId) ? 2 : 1)
 
   persistence.addSubscriptions = async (client, subscriptions) => {
     if (!lastSeenMs.has(client.id)) lastSeenMs.set(client.id, 0)
@@ -50,10 +53,9 @@ export function boundPersistence(
     if (sessions.length === 0) return
     const room = sessions.filter(
       ({ clientId }) =>
-        (queued.get(clientId) ?? 0) < limits.queuedPerSessionMax &&
-        queuedBytes + packet.payload.length <= limits.queuedBytesMax,
+        (queued.get(clientId) ?? 0) < roomOf(clientId) && queuedBytes + packet.payload.length <= limits.queuedBytesMax,
     )
-    if (room.length < sessions.length) onDropped(sessions.length - room.length)
+    if (room.length < sessions.length) on.dropped(sessions.length - room.length)
     for (const { clientId } of room) {
       queued.set(clientId, (queued.get(clientId) ?? 0) + 1)
       queuedBytes += packet.payload.length
@@ -84,9 +86,9 @@ export function boundPersistence(
     seen(clientId, nowMs) {
       if (lastSeenMs.has(clientId)) lastSeenMs.set(clientId, nowMs)
     },
-    async expire(nowMs, isConnected) {
+    async expire(nowMs) {
       for (const [clientId, seenMs] of lastSeenMs) {
-        if (isConnected(clientId) || seenMs === 0) lastSeenMs.set(clientId, nowMs)
+        if (on.isConnected(clientId) || seenMs === 0) lastSeenMs.set(clientId, nowMs)
         else if (nowMs - seenMs > limits.sessionExpiryMs) await forget(clientId)
       }
     },

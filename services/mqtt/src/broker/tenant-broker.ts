@@ -118,7 +118,10 @@ export async function createTenantBroker(limits: BrokerLimits, deps: TenantBroke
       callback(null, subscription)
     },
   })
-  sessions = boundPersistence(persistenceOf(aedes), limits, () => deps.refused('queue_full', '', nothing, 0))
+  sessions = boundPersistence(persistenceOf(aedes), limits, {
+    isConnected: (id) => connected.has(id),
+    dropped: () => deps.refused('queue_full', '', nothing, 0),
+  })
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) states.get(client)?.filters.delete(filter)
   })
@@ -131,7 +134,7 @@ export async function createTenantBroker(limits: BrokerLimits, deps: TenantBroke
     sessions.seen(id, deps.clock.nowMs())
   })
   const expiry = setInterval(() => {
-    void sessions.expire(deps.clock.nowMs(), (id) => connected.has(id))
+    void sessions.expire(deps.clock.nowMs())
   }, 60_000).unref()
 
   return {

@@ -1,4 +1,4 @@
-import { type Socket, connect as connectTcp, isIP } from 'node:net'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { generate, type IConnackPacket, type IConnectPacket, type Packet, parser } from 'mqtt-packet'
 import type { LastWill, OutgoingMessage } from '../message.ts'
@@ -81,17 +81,26 @@ export interface Connection {
   readonly bytesReceived: number
 }
 
-const SUBACK = 9
-const UNSUBACK = 11
+const CONNACK = 2
 const PUBREL = 6
 const PINGRESP = 13
+/** CONNACK, SUBACK, UNSUBACK, DISCONNECT: rare, and full of properties. */
+const READ_BY_LIBRARY = [CONNACK, 9, 11, 14]
+/** First bytes of what we answer (MQTT 5.0, 3.4, 3.5, 3.7). */
+const PUBACK_BYTE = 0x40
+const PUBREC_BYTE = 0x50
+const PUBCOMP_BYTE = 0x70
 
 const malformed = (detail: string): BrokerProblem => ({
   reason: 'not_mqtt',
   message: `What comes from there is no MQTT (${detail}): check the port.`,
 })
 
-/** Connects at once. */
+const CLOSED: BrokerProblem = { reason: 'connection_closed', message: 'The broker closed the connection.' }
+/** The end of a connection that was never let in, as an error. */
+const ended = Object.assign(new Error('ended'), { code: 'ECONNRESET' })
+
+/** Connects at once. Errors: thrown when a certificate or key is none. */
 export function openConnection(options: ConnectionOptions, events: ConnectionEvents): Connection {
   const { limits, protocol } = options
   const socket = openSocket(options)
@@ -141,7 +150,8 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
       const pingIsOpen = pingedAtMs > receivedAtMs
       // Nothing can arrive while we do not read, and that is our doing.
       if (pingIsOpen && !socket.isPaused() && nowMs - pingedAtMs > limits.pingTimeoutMs) {
-        return fail({ reason: 'no_answer', message: 'The broker has stopped answering.' })
+        fail({ reason: 'no_answer', message: 'The broker has stopped answering.' })
+        return
       }
       const idle = nowMs - Math.min(sentAtMs, receivedAtMs) >= keepAliveMs * 0.5
       if (idle && (!pingIsOpen || nowMs - sentAtMs >= keepAliveMs * 0.5)) {
@@ -153,7 +163,10 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
 
   const onConnack = (packet: IConnackPacket): void => {
     const code = (protocol === 5 ? packet.reasonCode : packet.returnCode) ?? 0
-    if (code !== 0) return fail(problemOfConnack(code, protocol, packet.properties?.reasonString))
+    if (code !== 0) {
+      fail(problemOfConnack(code, protocol, packet.properties?.reasonString))
+      return
+    }
     clearTimeout(connectTimer)
     phase = 'open'
     const asked = packet.properties?.serverKeepAlive
@@ -164,16 +177,10 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
 
   const onPublish = (bytes: Buffer, from: number, to: number, byteLength: number): void => {
     const packet = readPublish(bytes, from, to, protocol)
-    if (packet === null) return fail(malformed('a PUBLISH that cannot be read'))
-    let topic = packet.topic
-    if (packet.topicAlias > 0) {
-      if (topic === '') {
-        const known = aliases.get(packet.topicAlias)
-        if (known === undefined) return fail(malformed('a topic alias that was not set'))
-        topic = known
-      } else aliases.set(packet.topicAlias, topic)
-    }
-    events.message(packet, topic, bytes.subarray(packet.payloadFrom, to), byteLength)
+    if (packet !== null && packet.topic !== '' && packet.topicAlias > 0) aliases.set(packet.topicAlias, packet.topic)
+    const topic = packet === null ? undefined : packet.topic || aliases.get(packet.topicAlias)
+    if (packet === null || topic === undefined) fail(malformed('a PUBLISH that cannot be read'))
+    else events.message(packet, topic, bytes.subarray(packet.payloadFrom, to), byteLength)
   }
 
   const control = parser({ protocolVersion: protocol })
@@ -190,9 +197,9 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   })
   const onControl = (bytes: Buffer, from: number, to: number): void => {
     const type = typeOfPacket(bytes, from)
-    if (phase === 'connecting' && type !== 2) return fail(malformed('no CONNACK comes first'))
-    if (type === PUBREL && to - from >= 4) return answers.add(0x70, bytes.readUInt16BE(from + 2))
-    if ([2, SUBACK, UNSUBACK, 14].includes(type)) control.parse(Buffer.from(bytes.subarray(from, to)))
+    if (phase === 'connecting' && type !== CONNACK) fail(malformed('no CONNACK comes first'))
+    else if (type === PUBREL && to - from >= 4) answers.add(PUBCOMP_BYTE, bytes.readUInt16BE(from + 2))
+    else if (READ_BY_LIBRARY.includes(type)) control.parse(Buffer.from(bytes.subarray(from, to)))
     else if (type === 0 || (type !== PINGRESP && type > 13)) fail(malformed('a packet of no known type'))
   }
   const framer = createFramer(limits.packetBytesMax, {
@@ -202,8 +209,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
       else onControl(bytes, from, to)
     },
     oversized(head, byteLength) {
-      if (phase !== 'open') return phase === 'connecting' ? fail(malformed('the answer is too large')) : undefined
-      if (typeOfPacket(head, 0) === PUBLISH) onPublish(head, 0, head.length, byteLength)
+      if (phase === 'open' && typeOfPacket(head, 0) === PUBLISH) onPublish(head, 0, head.length, byteLength)
       else fail(malformed('a packet is too large'))
     },
     malformed: (reason) => fail(malformed(reason)),
@@ -218,8 +224,10 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     bytesReceived += chunk.length
     framer.push(chunk)
   })
-  socket.on('error', (error: NodeJS.ErrnoException) => fail(problemOfError(error, options.address)))
-  socket.on('close', () => fail(problemOfError({ name: '', message: '', code: 'ECONNRESET' }, options.address)))
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    fail(phase === 'open' && error.code === 'ECONNRESET' ? CLOSED : problemOfError(error, options.address))
+  })
+  socket.on('close', () => fail(phase === 'open' ? CLOSED : problemOfError(ended, options.address)))
 
   const ask = (packet: (messageId: number) => Packet): Promise<readonly number[] | null> => {
     if (phase !== 'open') return Promise.resolve(null)
@@ -245,7 +253,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     acknowledge(packetId, qos) {
       if (phase === 'closed') return
       sentAtMs = performance.now()
-      answers.add(qos === 2 ? 0x50 : 0x40, packetId)
+      answers.add(qos === 2 ? PUBREC_BYTE : PUBACK_BYTE, packetId)
     },
     publish({ topic, payload, qos, retain }) {
       const id = qos > 0 ? { messageId: takePacketId() } : {}

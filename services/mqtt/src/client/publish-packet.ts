@@ -33,7 +33,7 @@ export function readPublish(bytes: Buffer, from: number, to: number, protocol: 4
   const topicLength = bytes.readUInt16BE(at)
   at += 2
   if (at + topicLength > to) return null
-  const topic = bytes.toString("utf8", at, at + topicLength)
+  const topic = bytes.toString('utf8', at, at + topicLength)
   at += topicLength
   let packetId = 0
   if (qos > 0) {

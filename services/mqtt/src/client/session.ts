@@ -59,7 +59,12 @@ interface Unsettled {
 
 export function createSession(
   config: SessionConfig,
-  deps: { readonly taker: SessionTaker; readonly logger: Logger; readonly nowMs: () => number; readonly random: () => number },
+  deps: {
+    readonly taker: SessionTaker
+    readonly logger: Logger
+    readonly nowMs: () => number
+    readonly random: () => number
+  },
 ): Session {
   const { taker, logger } = deps
   const unsettled = new Map<number, Unsettled>()
@@ -124,13 +129,7 @@ export function createSession(
     retry = setTimeout(connect, pauseMs * (0.5 + deps.random() / 2))
   }
 
-  const receive = (
-    by: Connection,
-    packet: PublishPacket,
-    topic: string,
-    payload: Buffer,
-    byteLength: number,
-  ): void => {
+  const receive = (by: Connection, packet: PublishPacket, topic: string, payload: Buffer, byteLength: number): void => {
     const { qos, packetId } = packet
     let settle: (() => void) | null = null
     if (qos > 0) {
@@ -177,7 +176,10 @@ export function createSession(
     const added = filters.filter((filter) => !before?.has(filter))
     const removed = [...(before ?? [])].filter((filter) => !filters.includes(filter))
     if (added.length > 0) {
-      const granted = await by.subscribe(added.map((filter) => ({ filter, qos: config.qos })), retained)
+      const granted = await by.subscribe(
+        added.map((filter) => ({ filter, qos: config.qos })),
+        retained,
+      )
       if (granted === null) return
       const refused = added.filter((_filter, at) => (granted[at] ?? 128) >= 128)
       if (refused.length > 0) {
@@ -186,7 +188,8 @@ export function createSession(
       }
     }
     if (removed.length > 0) await by.unsubscribe(removed)
-    if (connection === by) subscribed = new Set([...added, ...[...(before ?? [])].filter((each) => filters.includes(each))])
+    if (connection === by)
+      subscribed = new Set([...added, ...[...(before ?? [])].filter((each) => filters.includes(each))])
   }
 
   return {
