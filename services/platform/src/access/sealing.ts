@@ -44,7 +44,7 @@ export const sealingSettings = {
       .string()
       .transform((text, context) => {
         const key = Buffer.from(text.trim(), 'base64')
-        if (key.length === KEY_BYTES) return key
+        if (key.length === KEY_BYTES && /^[A-Za-z0-9+/_-]{43}=?$/.test(text.trim())) return key
         context.addIssue({
           code: 'custom',
           message: 'must be 32 bytes in base64, such as `openssl rand -base64 32` makes',
