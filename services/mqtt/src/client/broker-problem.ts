@@ -31,7 +31,7 @@ export function problemOfError(error: NodeJS.ErrnoException, { host, port, tls }
     case 'EPIPE':
       return problem(
         'connection_closed',
-        `The broker at ${at} closed the connection${tls ? '' : ': does it want TLS?'}`,
+        `${at} closed the connection: ${tls ? 'does it speak TLS?' : 'does it want TLS?'}`,
       )
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':

@@ -221,8 +221,11 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   })
   socket.on('data', (chunk: Buffer) => {
     receivedAtMs = performance.now()
+    const isFirst = bytesReceived === 0
     bytesReceived += chunk.length
-    framer.push(chunk)
+    // Other protocols seem to announce long packets: nobody waits for their end.
+    if (isFirst && typeOfPacket(chunk, 0) !== CONNACK) fail(malformed('no CONNACK comes first'))
+    else framer.push(chunk)
   })
   socket.on('error', (error: NodeJS.ErrnoException) => {
     fail(phase === 'open' && error.code === 'ECONNRESET' ? CLOSED : problemOfError(error, options.address))
