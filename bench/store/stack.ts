@@ -38,6 +38,7 @@ export async function startStack(migrationsDir = 'infra/clickhouse'): Promise<St
     memoryBytesMax: 400 * MIB,
     rawRetentionMs: 48 * 3_600_000,
     dataRetentionMs: 30 * 86_400_000,
+    logRetentionMs: 30 * 86_400_000,
     migrationsDir,
   }
   const server = createEmbeddedServer(

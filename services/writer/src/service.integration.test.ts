@@ -14,7 +14,13 @@ import {
   AlertSchema,
   AnomalySchema,
   BaselineBatchSchema,
+  DeadLetterSchema,
+  encodeLogBatch,
+  FlaggedRecordSchema,
   KpiBatchSchema,
+  LogPatternSchema,
+  logAttributesTag,
+  logBodyTag,
   PackedSnapshotSchema,
   SampleBatchSchema,
   SeriesBatchSchema,
@@ -49,6 +55,9 @@ const everyTable = [
   'drift',
   'anomalies',
   'alerts',
+  'logs',
+  'log_patterns',
+  'flagged_records',
 ]
 
 let test: TestStore
@@ -147,6 +156,25 @@ const anomaly: MessageInitShape<typeof AnomalySchema> = {
   metrics: { cpuCores: 2.5 },
 }
 
+/** Rows of one process from one file, as sources write them. */
+function lines(bodies: readonly string[], attributes: readonly string[], dayApart = 0): Uint8Array {
+  const texts = (tag: number, each: readonly string[]): Uint8Array =>
+    Buffer.concat(each.map((text) => Buffer.concat([Buffer.from([tag, Buffer.byteLength(text)]), Buffer.from(text)])))
+  return encodeLogBatch({
+    tenant: 'default',
+    process: 'log:shop',
+    source: 'source-1',
+    baseTimeMs: timeMs,
+    timeOffsetMs: Int32Array.from(bodies, (_, index) => index * dayApart * 86_400_000),
+    severity: Uint8Array.from(bodies, () => 17),
+    patternPairs: Uint32Array.from(bodies.flatMap(() => [5, 1])),
+    origin: Uint8Array.from(bodies, (_, index) => index % 2),
+    origins: ['/var/log/a.log', '/var/log/b.log'],
+    bodies: texts(logBodyTag, bodies),
+    attributes: texts(logAttributesTag, attributes),
+  })
+}
+
 describe('the writer', () => {
   it('brings every stream to its table', async () => {
     const at = { tenant: 'default', timeMs }
@@ -196,6 +224,76 @@ describe('the writer', () => {
       },
     ])
     await expect.poll(() => metric('driftline_writer_records_total')).toBe(8)
+  })
+
+  it('makes a row of each line, in order, with the words of its origin', async () => {
+    await bus.publish([record(topics.logs, lines(['Zebra crossing', '{"a":1}', 'déjà vu'], ['{"b":"c"}', '', '']))])
+    await eventually('SELECT count() AS n FROM logs').toBe(3)
+    const rows = await test.store.query(
+      'SELECT body, attributes, origin, severity, toString(pattern) AS pattern, source, ' +
+        'toFloat64(ordinal - min(ordinal) OVER ()) AS place FROM logs ORDER BY ordinal',
+    )
+    const all = { severity: 17, pattern: String(2 ** 32 + 5), source: 'source-1' }
+    expect(rows).toEqual([
+      { ...all, body: 'Zebra crossing', attributes: '{"b":"c"}', origin: '/var/log/a.log', place: 0 },
+      { ...all, body: '{"a":1}', attributes: '', origin: '/var/log/b.log', place: 1 },
+      { ...all, body: 'déjà vu', attributes: '', origin: '/var/log/a.log', place: 2 },
+    ])
+    const zebras = "SELECT count() AS n FROM logs WHERE hasAllTokens(body, ['zebra'])"
+    expect(await count(zebras)).toBe(1)
+    await test.store.execute('OPTIMIZE TABLE logs FINAL')
+    expect(await count(zebras)).toBe(1)
+  })
+
+  it('takes an old log whose lines are of many days', async () => {
+    const bodies = Array.from({ length: 20 }, (_, index) => `line ${index}`)
+    const days = bodies.map(() => '')
+    await bus.publish([record(topics.logs, lines(bodies, days, -1))])
+    await eventually('SELECT count() AS n FROM logs').toBe(20)
+    expect(await count('SELECT count() AS n FROM dead_letters')).toBe(0)
+  })
+
+  it('keeps templates as they were first seen, and flagged records once', async () => {
+    const template = { tenant: 'default', process: 'log:shop', id: 2n ** 63n, template: 'a <*>', example: 'a 1' }
+    const flagged = {
+      tenant: 'default',
+      process: 'log:shop',
+      id: 'fr_1',
+      timeMs,
+      record: '{"amount":5}',
+      value: Number.NaN,
+    }
+    await bus.publish([
+      record(topics.logPatterns, encode(LogPatternSchema, { ...template, firstSeenMs: timeMs, learning: true })),
+      record(topics.logPatterns, encode(LogPatternSchema, { ...template, firstSeenMs: timeMs + 9n })),
+      record(topics.flaggedRecords, encode(FlaggedRecordSchema, { ...flagged, severity: Severity.WARNING })),
+      record(topics.flaggedRecords, encode(FlaggedRecordSchema, { ...flagged, severity: Severity.WARNING })),
+    ])
+    await eventually('SELECT count() AS n FROM log_patterns FINAL').toBe(1)
+    await eventually('SELECT count() AS n FROM flagged_records FINAL').toBe(1)
+    await eventually('SELECT sum(learning) AS n FROM log_patterns FINAL').toBe(1)
+    expect(
+      await test.store.query(
+        'SELECT toString(id) AS id, template, toUnixTimestamp64Milli(first_seen) AS ms FROM log_patterns FINAL',
+      ),
+    ).toEqual([{ id: String(2n ** 63n), template: 'a <*>', ms: String(timeMs) }])
+    expect(await test.store.query('SELECT severity, record, value FROM flagged_records FINAL')).toEqual([
+      { severity: 'warning', record: '{"amount":5}', value: null },
+    ])
+  })
+
+  it('keeps what a dead letter says of itself, and the record that an anomaly is about', async () => {
+    const letter = { tenant: 'default', timeMs, id: 'letter-1', subject: 'plant/a', replayable: true }
+    await bus.publish([
+      record(topics.deadLetters, encode(DeadLetterSchema, letter)),
+      record(topics.anomalies, encode(AnomalySchema, { ...anomaly, record: '{"amount":5}', revision: 1 })),
+    ])
+    await eventually('SELECT count() AS n FROM dead_letters').toBe(1)
+    await eventually('SELECT count() AS n FROM anomalies').toBe(1)
+    expect(await test.store.query('SELECT id, subject, replayable FROM dead_letters')).toEqual([
+      { id: 'letter-1', subject: 'plant/a', replayable: true },
+    ])
+    expect(await test.store.query('SELECT record FROM anomalies FINAL')).toEqual([{ record: '{"amount":5}' }])
   })
 
   it('drops what a source sent twice', async () => {

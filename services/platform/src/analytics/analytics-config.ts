@@ -60,6 +60,12 @@ export const analyticsSettings = {
     '30d',
     'Life of roll-ups per minute and of dead letters; dropped by whole days.',
   ),
+  logRetention: setting(
+    'process_monitor.real_time_monitoring.log_retention',
+    aMinute,
+    '30d',
+    'Life of the lines of logs; dropped by whole days.',
+  ),
 }
 
 /** Where the analytics store is, how long it keeps what, and how much it may use. */
@@ -71,6 +77,7 @@ export interface AnalyticsConfig {
   readonly memoryBytesMax: number
   readonly rawRetentionMs: number
   readonly dataRetentionMs: number
+  readonly logRetentionMs: number
   /** Directory with the numbered `.sql` files; null for services that only read. */
   readonly migrationsDir: string | null
 }
@@ -87,6 +94,7 @@ export function readAnalyticsConfig(
     memoryBytesMax: settings.clickhouseMemory,
     rawRetentionMs: settings.rawRetention,
     dataRetentionMs: settings.dataRetention,
+    logRetentionMs: settings.logRetention,
     migrationsDir: options.migrationsDir,
   })
 }

@@ -177,14 +177,12 @@ function describeRefusals(store: () => AnalyticsStore): void {
       ['a blank line and SQL', Buffer.from('\n\nDROP TABLE samples')],
       [
         'more days than a body may span',
-        bodyOf(SampleBatchSchema, [
-          {
-            baseTimeMs: base,
-            series: Array<bigint>(20).fill(1n),
-            timeOffsetMs: Array.from({ length: 20 }, (_, day) => -day * 86_400_000),
-            value: Array<number>(20).fill(1),
-          },
-        ]),
+        bodyOf(
+          SampleBatchSchema,
+          Array.from({ length: 120 }, (_, day) => {
+            return { baseTimeMs: base - BigInt(day) * 86_400_000n, series: [1n], timeOffsetMs: [0], value: [1] }
+          }),
+        ),
       ],
     ])('are refused as data, all or nothing: %s', async (_, hostile) => {
       const good = bodyOf(SampleBatchSchema, [{ baseTimeMs: base, series: [7n], timeOffsetMs: [0], value: [7] }])

@@ -59,7 +59,11 @@ export function createEmbeddedStore(
 function createStoreAt(endpoint: () => StoreEndpoint, config: AnalyticsConfig, deps: AnalyticsDeps): AnalyticsStore {
   return createClickHouseStore(
     {
-      retention: { rawRetentionMs: config.rawRetentionMs, dataRetentionMs: config.dataRetentionMs },
+      retention: {
+        rawRetentionMs: config.rawRetentionMs,
+        dataRetentionMs: config.dataRetentionMs,
+        logRetentionMs: config.logRetentionMs,
+      },
       migrationsDir: config.migrationsDir,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       startTimeoutMs: START_TIMEOUT_MS,

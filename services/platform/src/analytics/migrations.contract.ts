@@ -60,7 +60,9 @@ function describeRetention(store: () => AnalyticsStore, open: OpenStore): void {
   describe('retention', () => {
     it('follows the settings at the next start', async () => {
       expect([await ttlOf('samples'), await ttlOf('samples_1m')]).toEqual([48 * 3600, 720 * 3600])
-      await open({ retention: { rawRetentionMs: HOUR_MS, dataRetentionMs: 24 * HOUR_MS } }).start()
+      await open({
+        retention: { rawRetentionMs: HOUR_MS, dataRetentionMs: 24 * HOUR_MS, logRetentionMs: 48 * HOUR_MS },
+      }).start()
       for (const table of ['samples', 'snapshots', 'kpis']) expect(await ttlOf(table)).toBe(3600)
       for (const table of ['samples_1m', 'kpis_1m', 'dead_letters']) expect(await ttlOf(table)).toBe(86_400)
       await open().start()

@@ -10,6 +10,8 @@ export interface Retention {
   readonly rawRetentionMs: number
   /** Roll-ups per minute and dead letters. */
   readonly dataRetentionMs: number
+  /** Lines of logs. */
+  readonly logRetentionMs: number
 }
 
 interface Migration {
@@ -40,6 +42,8 @@ const retainedTables = {
   drift: { counted: 'minute', retention: 'dataRetentionMs' },
   anomalies: { counted: 'toDateTime(start_time)', retention: 'dataRetentionMs' },
   alerts: { counted: 'toDateTime(opened_at)', retention: 'dataRetentionMs' },
+  logs: { counted: 'toDateTime(ts)', retention: 'logRetentionMs' },
+  flagged_records: { counted: 'toDateTime(time)', retention: 'dataRetentionMs' },
 } as const satisfies Record<string, { counted: string; retention: keyof Retention }>
 
 /** Reads `NNNN_name.sql` files in the order of their numbers. Errors: `config_invalid`. */
@@ -129,6 +133,7 @@ export function fillIn(statement: string, retention: Retention): string {
   const values: Record<string, number> = {
     raw_retention_seconds: seconds(retention.rawRetentionMs),
     data_retention_seconds: seconds(retention.dataRetentionMs),
+    log_retention_seconds: seconds(retention.logRetentionMs),
   }
   return statement.replace(PLACEHOLDER, (_, name: string) => {
     const value = values[name]

@@ -15,7 +15,11 @@ const MIB = 1024 * 1024
 export const migrationsDir = fileURLToPath(new URL('../../../../../infra/clickhouse', import.meta.url))
 export const quietLogger: Logger = createLogger('fatal')
 /** How long the stores of tests keep what, unless a test says otherwise. */
-export const testRetention: Retention = { rawRetentionMs: 48 * 3_600_000, dataRetentionMs: 30 * 86_400_000 }
+export const testRetention: Retention = {
+  rawRetentionMs: 48 * 3_600_000,
+  dataRetentionMs: 30 * 86_400_000,
+  logRetentionMs: 30 * 86_400_000,
+}
 
 /** A real embedded store in a directory of its own, for tests and measurements. */
 export interface TestStore {
