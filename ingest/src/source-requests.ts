@@ -14,6 +14,8 @@ export interface RequestDeskConfig {
   readonly service: string
   /** Name of this instance; a definition that names another is left to that one. */
   readonly instance: string
+  /** How often it looks and reports; 500 ms without it. */
+  readonly everyMs?: number
 }
 
 /** A draft, complete: secrets that were not typed anew are those of the saved source. Not validated. */
@@ -40,8 +42,7 @@ export interface RequestDeskDeps {
   readonly handlers: RequestHandlers
 }
 
-const POLL_MS = 500
-const REPORT_EVERY_MS = 500
+const EVERY_MS = 500
 const LEASE_MS = 15_000
 const CLEAN_EVERY_MS = 60_000
 const PREVIEW_KEPT_MS = 600_000
@@ -194,7 +195,8 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
     name: 'source-requests',
     async start() {
       stopped = false
-      timers = [setInterval(onPoll, POLL_MS), setInterval(onReport, REPORT_EVERY_MS)]
+      const everyMs = config.everyMs ?? EVERY_MS
+      timers = [setInterval(onPoll, everyMs), setInterval(onReport, everyMs)]
     },
     async stop() {
       stopped = true
@@ -250,9 +252,8 @@ function failure(row: RequestRow, detail: string): PreviewAnswer | ReplayAnswer 
 /** The statements of a desk. A request is claimed, reported and finished by conditional updates only. */
 function createRequestStore(config: RequestDeskConfig, owner: string, { metadata, sealer, clock }: RequestDeskDeps) {
   const { service } = config
-  const { db } = metadata
   const ofOwner = ({ tenant, id }: RequestKey) =>
-    db
+    metadata.db
       .updateTable('source_requests')
       .where('tenant', '=', tenant)
       .where('id', '=', id)
@@ -260,7 +261,7 @@ function createRequestStore(config: RequestDeskConfig, owner: string, { metadata
       .where('lease_owner', '=', owner)
   return {
     open(nowMs: number): Promise<RequestRow[]> {
-      return db
+      return metadata.db
         .selectFrom('source_requests')
         .select(['tenant', 'id', 'kind', 'leased_until', 'expires_at'])
         .where('service', '=', service)
@@ -273,7 +274,7 @@ function createRequestStore(config: RequestDeskConfig, owner: string, { metadata
 
     async taskOf(row: RequestKey): Promise<{ value: PreviewTask | ReplayTask } | { problem: string }> {
       const { tenant, id } = row
-      const found = await db
+      const found = await metadata.db
         .selectFrom('source_requests')
         .select(['kind', 'sealed'])
         .where('tenant', '=', tenant)
@@ -293,7 +294,7 @@ function createRequestStore(config: RequestDeskConfig, owner: string, { metadata
     /** A replay is executed once: whoever claims it keeps it, also when it dies meanwhile. */
     async claim(row: RequestRow, nowMs: number): Promise<boolean> {
       const until = row.kind === 'replay' ? row.expires_at : new Date(nowMs + LEASE_MS)
-      const result = await db
+      const result = await metadata.db
         .updateTable('source_requests')
         .set({ lease_owner: owner, leased_until: until })
         .where('tenant', '=', row.tenant)
@@ -306,7 +307,7 @@ function createRequestStore(config: RequestDeskConfig, owner: string, { metadata
 
     async renew(previews: readonly RequestKey[], nowMs: number): Promise<void> {
       if (previews.length === 0) return
-      await db
+      await metadata.db
         .updateTable('source_requests')
         .set({ leased_until: new Date(nowMs + LEASE_MS) })
         .where('service', '=', service)
@@ -355,7 +356,7 @@ function createRequestStore(config: RequestDeskConfig, owner: string, { metadata
 
     async clean(nowMs: number): Promise<void> {
       const before = (kind: 'preview' | 'replay', keptMs: number) =>
-        db
+        metadata.db
           .deleteFrom('source_requests')
           .where('service', '=', service)
           .where('kind', '=', kind)

@@ -13,6 +13,8 @@ export interface StatusBoardConfig {
   readonly service: string
   /** Name of this instance, stable over restarts. */
   readonly instance: string
+  /** 2 s without it. */
+  readonly everyMs?: number
 }
 
 /** How sources are doing at this instance, written for people to see. */
@@ -91,7 +93,7 @@ export function createStatusBoard(
       running = writeOrSay().then(() => {
         if (!stopped) goOn()
       })
-    }, WRITE_EVERY_MS)
+    }, config.everyMs ?? WRITE_EVERY_MS)
   }
 
   return {
