@@ -12,7 +12,13 @@ export interface NavItem {
 export const navItems: readonly NavItem[] = [
   { name: 'Overview', to: '/', icon: 'home', routes: ['overview'] },
   { name: 'Hosts', to: '/hosts', icon: 'host', routes: ['hosts', 'host'] },
-  { name: 'Alerts', to: '/alerts', icon: 'alert', routes: ['alerts', 'alert'] },
-  { name: 'Anomalies', to: '/anomalies', icon: 'anomaly', routes: ['anomalies'] },
-  { name: 'Sources', to: '/sources', icon: 'source', routes: ['sources'] },
+  { name: 'Machines', to: '/machines', icon: 'device', routes: ['machines'] },
+  { name: 'Logs', to: '/logs', icon: 'log', routes: ['logs'] },
+  { name: 'Alerts', to: '/alerts', icon: 'alert', routes: ['alerts', 'alert', 'anomalies'] },
+  {
+    name: 'Sources',
+    to: '/sources',
+    icon: 'source',
+    routes: ['sources', 'source', 'source-new', 'dead-letters'],
+  },
 ]

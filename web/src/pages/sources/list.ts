@@ -99,7 +99,10 @@ function agentsRow(agents: readonly SourceItem[], format: Format): SourceRow {
   }
 }
 
-const byName = (a: SourceItem, b: SourceItem): number => a.name.localeCompare(b.name, undefined, { numeric: true })
+/** By name; what is there by itself comes last. */
+const byName = (a: SourceItem, b: SourceItem): number =>
+  Number(a.managedBy === 'system') - Number(b.managedBy === 'system') ||
+  a.name.localeCompare(b.name, undefined, { numeric: true })
 
 /** Sources under their headings, in the order of the page; topics that match nothing belong to their broker. */
 export function groupsOf(items: readonly SourceItem[], format: Format): SourceGroup[] {
