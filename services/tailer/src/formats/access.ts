@@ -4,7 +4,7 @@ import type { DurationUnit, FormatSettings, LineParser, LogFormat } from './log-
 import { reasonCode } from './log-format.ts'
 import { parseNumber } from './numbers.ts'
 import { cellKind, pushCell, type RecordColumns, reserveCells } from './record-columns.ts'
-import { durationScales } from './roles.ts'
+import { unitsPerSecond } from './roles.ts'
 import { severityOfStatus } from './severity.ts'
 import { createCalendar } from './times/civil.ts'
 import { CLF_TIME_BYTES, type ClfTime, createClfTime } from './times/clf-time.ts'
@@ -252,7 +252,7 @@ function parseTail(
     if (value >= 0) {
       const unit = indexIn(buffer, 46, valueFrom, end) >= 0 ? 0 : wholeUnit
       if (!timed) {
-        columns.durationS[row] = value * durationScales[unit]!
+        columns.durationS[row] = value / unitsPerSecond[unit]!
         pushCell(columns, fields.durationByUnit[unit]!, cellKind.number, valueFrom, end)
         timed = true
       } else if (unit === 0) {

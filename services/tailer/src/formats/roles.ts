@@ -2,12 +2,12 @@ import type { DurationUnit, FormatSettings } from './log-format.ts'
 
 /**
  * What a field means beside being a field. A duration's role is `duration` plus the place of its unit in
- * `durationScales`.
+ * `unitsPerSecond`.
  */
 export const role = { none: 0, time: 1, level: 2, severityNumber: 3, message: 4, status: 5, duration: 8 } as const
 
-/** Seconds in one unit, by what is added to `role.duration`; NaN: only values that name their unit (`12ms`). */
-export const durationScales = Float64Array.of(1, 1e-3, 1e-6, 1e-9, Number.NaN)
+/** Units in one second, by what is added to `role.duration`; NaN: only values that name their unit (`12ms`). */
+export const unitsPerSecond = Float64Array.of(1, 1e3, 1e6, 1e9, Number.NaN)
 const UNIT_PLACE: Record<DurationUnit, number> = { s: 0, ms: 1, us: 2, ns: 3 }
 const UNIT_IN_VALUE = 4
 
