@@ -34,14 +34,15 @@ describe('imports', () => {
   const allowed = (path: string): RegExp => {
     if (path.startsWith('proto/')) return /^@driftline\/proto$/
     if (path.startsWith('services/platform/')) return /^@driftline\/(proto|platform)/
+    if (path.startsWith('ingest/')) return /^@driftline\/(proto|platform)/
     if (path.startsWith('services/all-in-one/')) return /^@driftline\//
-    if (path.startsWith('services/')) return /^@driftline\/(proto|platform)/
+    if (path.startsWith('services/')) return /^@driftline\/(proto|platform|ingest)/
     return /^@driftline\//
   }
 
-  test('services import proto and platform, never each other', () => {
+  test('services import proto, platform and ingest, never each other', () => {
     const wrong = production
-      .filter((file) => /^(proto|services)\//.test(file.path))
+      .filter((file) => /^(proto|ingest|services)\//.test(file.path))
       .flatMap((file) =>
         importsOf(file.path, file.text)
           .filter((module) => module.startsWith('@driftline/') && !allowed(file.path).test(module))
@@ -53,7 +54,7 @@ describe('imports', () => {
   test('relative imports stay inside their workspace', () => {
     const workspace = (path: string): string => path.split('/', path.startsWith('services/') ? 2 : 1).join('/')
     const wrong = production
-      .filter((file) => /^(proto|services|web)\//.test(file.path))
+      .filter((file) => /^(proto|ingest|services|web)\//.test(file.path))
       .flatMap((file) =>
         importsOf(file.path, file.text)
           .filter((module) => module.startsWith('.'))
@@ -85,7 +86,7 @@ describe('imports', () => {
 
 test('process.env is read only where a process starts', () => {
   const wrong = production
-    .filter((file) => /^services\/[^/]+\/src\//.test(file.path) && !/\/(main|[a-z-]+-child)\.ts$/.test(file.path))
+    .filter((file) => /^(services\/[^/]+|ingest)\/src\//.test(file.path) && !/\/(main|[a-z-]+-child)\.ts$/.test(file.path))
     .filter((file) => file.text.includes('process.env'))
   expect(wrong.map((file) => file.path)).toEqual([])
 })
