@@ -1,24 +1,18 @@
+import type { LineBatch } from './formats/log-format.ts'
+
 /**
  * How bytes become records of the bus: the following half hands over chunks of complete records, the reading half
  * (formats and metrics) answers what is to be published. Everything is synchronous: a chunk's bytes are used again for
  * the next read as soon as `read` returns.
  */
 
-/** Complete records of one file or connection, as they stand in its bytes; at most some 512 KiB and 65,536 records. */
-export interface RecordChunk {
-  /** Valid until the call returns; copy what must live longer. Not necessarily valid UTF-8, and may hold NUL. */
-  readonly bytes: Buffer
-  readonly count: number
-  /**
-   * Where each record begins in `bytes`, and the byte after its end. Longer than `count`. Without the newline, and
-   * without the `\r` before it; a multi-line record has its inner newlines. No record is empty.
-   */
-  readonly starts: Uint32Array
-  readonly ends: Uint32Array
+/**
+ * Complete records of one file or connection: at most some 512 KiB and 8,192 records. `buffer` is valid until the call
+ * returns; it may hold bytes of other records, invalid UTF-8 and NUL. No record is empty.
+ */
+export interface RecordChunk extends LineBatch {
   /** Path of the file as the pattern found it; for syslog `udp:<address>` or `tcp:<address>`. */
   readonly subject: string
-  /** When the batch was read, milliseconds since the Unix epoch; the same when a batch is made again. */
-  readonly arrivalMs: number
 }
 
 /**
