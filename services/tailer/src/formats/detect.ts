@@ -129,8 +129,8 @@ function durationOf(field: FieldProfile): { field: string; unit: DurationUnit }[
   if (field.numbers < 0.8 || (field.min ?? 0) < 0) return []
   const unit = durationUnitOf(field.name)
   if (unit === undefined) return []
-  // Without a unit in its name: whole numbers are milliseconds more often than not, small fractions are seconds.
-  const guessed = (field.max ?? 0) > 60 || /^\d+$/.test(field.example) ? 'ms' : 's'
+  // Without a unit in its name: what reaches ten is milliseconds more often than not, small fractions are seconds.
+  const guessed = (field.max ?? 0) >= 10 ? 'ms' : 's'
   return [{ field: field.name, unit: unit ?? guessed }]
 }
 
