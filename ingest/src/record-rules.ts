@@ -32,7 +32,7 @@ export interface RecordRules {
   readonly problems: readonly RuleProblem[]
   /** Indexes of the rules that are true of a record. The answer is only good until the next call. */
   judge(fieldOf: FieldOf, process: string): readonly number[]
-  /** The number that a rule compares first, of the record that was judged last; null for rules on texts alone. */
+  /** The number that a rule compares first, of those that the record judged last has; null for none. */
   reading(rule: number): { readonly field: string; readonly value: number } | null
 }
 
@@ -73,7 +73,7 @@ export function createRecordRules(rules: readonly RecordRule[]): RecordRules {
     },
     reading(rule) {
       const found = ready.find(({ index }) => index === rule)
-      const first = found?.program.readings(found.state, moment)[0]
+      const first = found?.program.readings(found.state, moment).find(({ value }) => !Number.isNaN(value))
       return first === undefined ? null : { field: first.input.name, value: first.value }
     },
   }
@@ -91,10 +91,12 @@ class FieldMap extends Map<string, string> {
   }
 }
 
-/** Unknown is NaN. `Number('')` would be 0. */
+const DECIMAL = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i
+
+/** Unknown is NaN. */
 function numberOf(value: number | string | undefined): number {
   if (typeof value === 'number') return Number.isFinite(value) ? value : Number.NaN
-  if (value === undefined || value.length > 40 || value.trim() === '') return Number.NaN
+  if (value === undefined || value.length > 40 || !DECIMAL.test(value)) return Number.NaN
   const number = Number(value)
   return Number.isFinite(number) ? number : Number.NaN
 }
@@ -124,8 +126,8 @@ function compileRule({ expression, unit }: RecordRule): Omit<Ready, 'index'> | {
   return { program, state, names: program.inputs.map(({ name }) => name) }
 }
 
-/** A record for which a rule was true. */
-export interface FlaggedInput {
+/** Where a record stands for which a rule was true. */
+export interface FlaggedPlace {
   readonly tenant: string
   /** Id of the source. */
   readonly source: string
@@ -133,6 +135,10 @@ export interface FlaggedInput {
   /** Where in its source the record stands, such as `<file> <offset>`: the same for a repeat. */
   readonly position: string
   readonly timeMs: number
+}
+
+/** A record for which a rule was true. */
+export interface FlaggedInput extends FlaggedPlace {
   /** The record as a JSON object. */
   readonly record: string
   readonly reading: { readonly field: string; readonly value: number } | null
@@ -179,9 +185,12 @@ function boundRecord(record: string): string {
 
 /** Keeps a rule that is true of everything from flooding people. */
 export interface FlagLimit {
-  /** Whether this one is published by itself; what is not is counted for the summary of its minute. */
-  admit(rule: RecordRule, input: FlaggedInput): boolean
-  /** Summaries of minutes that have ended, one per rule; of all minutes with `isLast`. */
+  /**
+   * Whether this one is published by itself; what is not is counted for the summary of its minute. Ask before the
+   * record is made into JSON.
+   */
+  admit(rule: RecordRule, place: FlaggedPlace): boolean
+  /** Summaries of minutes that have ended, one per rule; with `isLast` of all: nothing more comes. */
   summaries(isLast?: boolean): FlaggedRecord[]
 }
 
@@ -195,7 +204,7 @@ interface Minute {
   admitted: number
   left: number
   rule: RecordRule
-  last: FlaggedInput
+  last: FlaggedPlace
   readonly processes: Map<string, number>
 }
 
@@ -207,13 +216,14 @@ export function createFlagLimit(clock: { nowMs(): number }): FlagLimit {
     if (minute.left > 0) due.push(summaryOf(minute))
   }
   return {
-    admit(rule, input) {
+    admit(rule, place) {
+      const { tenant, source, process } = place
       const startMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS
-      const key = `${input.tenant} ${input.source} ${rule.name}`
+      const key = `${tenant} ${source} ${rule.name}`
       let minute = minutes.get(key)
       if (minute === undefined || minute.startMs !== startMs) {
         if (minute !== undefined) close(minute)
-        minute = { startMs, admitted: 0, left: 0, rule, last: input, processes: new Map() }
+        minute = { startMs, admitted: 0, left: 0, rule, last: place, processes: new Map() }
         minutes.set(key, minute)
       }
       if (minute.admitted < PER_MINUTE) {
@@ -221,10 +231,10 @@ export function createFlagLimit(clock: { nowMs(): number }): FlagLimit {
         return true
       }
       minute.left += 1
-      minute.last = input
+      minute.last = place
       const { processes } = minute
-      if (processes.has(input.process) || processes.size < PROCESSES_COUNTED) {
-        processes.set(input.process, (processes.get(input.process) ?? 0) + 1)
+      if (processes.has(process) || processes.size < PROCESSES_COUNTED) {
+        processes.set(process, (processes.get(process) ?? 0) + 1)
       }
       return false
     },
