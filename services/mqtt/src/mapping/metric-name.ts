@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /** What every door of the product takes as the name of a metric. */
 const METRIC = /^[A-Za-z][A-Za-z0-9_./-]{0,254}$/
 const METRIC_CHARS_MAX = 255
@@ -15,9 +17,14 @@ export function metricName(name: string): string {
 }
 
 const ATTRIBUTE_CHARS_MAX = 255
+const KEPT_CHARS = 230
 
-/** A text as the value of an attribute: without control characters, and not longer than a series allows. */
-export const attributeText = (text: string): string =>
-  text.length <= ATTRIBUTE_CHARS_MAX && !/\p{Cc}/u.test(text)
-    ? text
-    : text.slice(0, ATTRIBUTE_CHARS_MAX).replace(/\p{Cc}/gu, '_')
+/**
+ * A text as the value of an attribute: without control characters, and not longer than a series allows. What had to be
+ * changed ends in a hash of the original, so that two texts never become one.
+ */
+export function attributeText(text: string): string {
+  if (text.length <= ATTRIBUTE_CHARS_MAX && !/\p{Cc}/u.test(text)) return text
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  return `${text.slice(0, KEPT_CHARS).replace(/\p{Cc}/gu, '_')}~${hash}`
+}

@@ -1,7 +1,7 @@
 import { labelOf, select, selectEvery } from '../payload/json-path.ts'
 import { parseNumber } from '../payload/plain-number.ts'
 import type { FieldPlan } from './mapping-plan.ts'
-import { addRefusal, addSample, type Reading } from './reading.ts'
+import { addRefusal, addSample, type Reading, type SeriesKey } from './reading.ts'
 import {
   childPlace,
   dynamicKey,
@@ -51,16 +51,33 @@ function takeValue(
     addRefusal(reading, 'value_not_a_number', field.path.text, `${quote(raw)} is not a number`)
   } else if (!Number.isFinite(value)) {
     addRefusal(reading, 'value_not_finite', field.path.text, `${quote(raw)} is not finite`)
-  } else if (value < 0 && (field.role === 'executionTime' || field.role === 'events')) {
-    addRefusal(reading, 'value_out_of_range', field.path.text, `${value} is negative`)
   } else {
-    if (field.metric !== null) {
-      const isDynamic = field.isDynamic || series.hasDynamicAttributes
-      const key = isDynamic ? dynamicKey(series, field, row, labelKey, label) : fieldKey(series, field)
-      addSample(reading, key, value, timeMs)
-    }
-    takeRole(reading, series, field, value, timeMs)
+    const isDynamic = field.isDynamic || series.hasDynamicAttributes
+    const key =
+      field.metric === null
+        ? null
+        : isDynamic
+          ? dynamicKey(series, field, row, labelKey, label)
+          : fieldKey(series, field)
+    takeNumber(reading, series, field, key, value, timeMs)
   }
+}
+
+/** Takes a finite number: a sample of its own series, where it has one, and what KPIs are made of. */
+export function takeNumber(
+  reading: Reading,
+  series: TopicSeries,
+  field: FieldPlan,
+  key: SeriesKey | null,
+  value: number,
+  timeMs: number,
+): void {
+  if (value < 0 && (field.role === 'executionTime' || field.role === 'events')) {
+    addRefusal(reading, 'value_out_of_range', field.path.text, `${value} is negative`)
+    return
+  }
+  if (key !== null) addSample(reading, key, value, timeMs)
+  takeRole(reading, series, field, value, timeMs)
 }
 
 /** What the KPIs of the process are made of. */

@@ -38,6 +38,9 @@ export type ValueReason =
   | 'time_unreadable'
   | 'time_too_old'
   | 'time_in_future'
+  | 'sparkplug_metric_unnamed'
+  | 'sparkplug_metrics_too_many'
+  | 'sparkplug_alias_ambiguous'
 
 /**
  * What one message said. One object is used for all messages: take what is needed before the next is read. Of the
@@ -126,13 +129,14 @@ export function addRefusal(reading: Reading, reason: ValueReason, at: string, de
 }
 
 /** Turns a reading into nothing taken, on purpose. */
-export function skipReading(reading: Reading, reason: string): void {
+export function skipReading(reading: Reading, reason: string): Reading {
   reading.verdict = 'skip'
   reading.reason = reason
+  return reading
 }
 
 /** Turns a reading into a message refused as a whole: a failed event of its process, where that is known. */
-export function refuseReading(reading: Reading, reason: string, detail: string): void {
+export function refuseReading(reading: Reading, reason: string, detail: string): Reading {
   reading.verdict = 'dead-letter'
   reading.reason = reason
   reading.detail = detail
@@ -140,4 +144,5 @@ export function refuseReading(reading: Reading, reason: string, detail: string):
   reading.rowCount = 0
   reading.events = reading.process === '' ? 0 : 1
   reading.failed = reading.events
+  return reading
 }

@@ -121,7 +121,7 @@ function makeFieldKey(series: TopicSeries, field: FieldPlan, more: Record<string
 }
 
 /** Fit to be a metric, and none of those of which KPIs are made: a payload does not choose what the KPIs are. */
-function ownMetric(name: string): string {
+export function ownMetric(name: string): string {
   const metric = metricName(name)
   return isReservedMetric(metric) ? `mqtt.${metric}` : metric
 }
