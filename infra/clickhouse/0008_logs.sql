@@ -14,8 +14,7 @@ CREATE TABLE IF NOT EXISTS logs
     body String CODEC(ZSTD(1)),
     -- A JSON object; empty when there are no fields or the body is that object.
     attributes String CODEC(ZSTD(1)),
-    INDEX body_words body TYPE text(tokenizer = splitByNonAlpha, preprocessor = lower(body)),
-    INDEX attribute_words attributes TYPE text(tokenizer = splitByNonAlpha, preprocessor = lower(attributes))
+    INDEX body_words body TYPE text(tokenizer = splitByNonAlpha, preprocessor = lower(body))
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(ts)

@@ -24,6 +24,7 @@ import type { AnyRoute } from './http/route.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
 import { createLiveServer, type LiveServer } from './live/server.ts'
+import { createLogProcesses } from './logs/log-processes.ts'
 import { createDesk } from './monitor/ask.ts'
 import { createMonitorServer } from './monitor/service.ts'
 import type { CacheLine } from './queries/cache.ts'
@@ -40,6 +41,7 @@ import { detectionRoutes } from './routes/detection.ts'
 import { driftRoutes } from './routes/drift.ts'
 import { hostRoutes } from './routes/hosts.ts'
 import { instanceRoutes } from './routes/instances.ts'
+import { type LogRouteDeps, logRoutes } from './routes/logs.ts'
 import { type OperationsRouteDeps, operationsRoutes } from './routes/operations.ts'
 import { processRoutes } from './routes/processes.ts'
 import { queryRoutes } from './routes/query.ts'
@@ -106,6 +108,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     metadata: deps.metadata,
   })
   const caches = createCaches(clock)
+  const logProcesses = createLogProcesses({ list: stores.sources.list, cache: caches.logSourceCache })
   const routeDeps: AllRouteDeps = {
     estate,
     history,
@@ -117,6 +120,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     publishSettings: settingsPublisher.publish,
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
+    logProcesses,
     version: VERSION,
     startedAtMs: clock.nowMs(),
     caches: () => cacheLines(caches),
@@ -164,7 +168,7 @@ function listenerOf(hub: LiveHub, rebuilder: Rebuilder): FeedListener {
   }
 }
 
-type AllRouteDeps = OperationsRouteDeps & AnomalyAlertDeps & Pick<Stores, 'channels'>
+type AllRouteDeps = OperationsRouteDeps & AnomalyAlertDeps & LogRouteDeps & Pick<Stores, 'channels'>
 
 function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
@@ -177,6 +181,7 @@ function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRo
     ...hostRoutes(deps),
     ...analyticsRoutes(deps),
     ...queryRoutes(deps),
+    ...logRoutes(deps),
     ...anomalyRoutes(deps),
     ...anomalyAlertRoutes(deps),
     ...alertRoutes(deps),

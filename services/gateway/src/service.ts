@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Access } from '@driftline/platform/access/access'
+import type { Sealer } from '@driftline/platform/access/sealing'
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
@@ -29,6 +30,8 @@ export interface GatewayDeps {
   readonly analytics: AnalyticsStore
   readonly metadata: Metadata
   readonly access: Access
+  /** Keeps passwords of sources. */
+  readonly sealer: Sealer
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock

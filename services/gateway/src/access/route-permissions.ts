@@ -53,6 +53,11 @@ export const routePermissions: Readonly<Record<string, RoutePermission>> = {
   'GET /api/v1/hosts/{host}/processes': 'estate:read',
   'GET /api/v1/hosts/{host}/frames': 'estate:read',
   'GET /api/v1/query': 'estate:read',
+  'GET /api/v1/logs': 'estate:read',
+  'GET /api/v1/logs/histogram': 'estate:read',
+  'GET /api/v1/logs/fields': 'estate:read',
+  'GET /api/v1/logs/patterns': 'estate:read',
+  'GET /api/v1/logs/{id}/context': 'estate:read',
 
   // A new host fetches the agent with the key that the agent will send with.
   'GET /api/v1/agent': 'signed-in',

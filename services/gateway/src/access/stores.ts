@@ -1,3 +1,6 @@
+import { createSourceAsks, type SourceAsks } from '@driftline/ingest/source-asks'
+import { createSourceStore, type SourceStore } from '@driftline/ingest/source-store'
+import type { Sealer } from '@driftline/platform/access/sealing'
 import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
@@ -16,9 +19,11 @@ export interface Stores {
   readonly detection: DetectionStore
   readonly processSettings: ProcessSettingsStore
   readonly channels: ChannelStore
+  readonly sources: SourceStore
+  readonly sourceAsks: SourceAsks
 }
 
-export function createStores(deps: { metadata: Metadata; clock: Clock; logger: Logger }): Stores {
+export function createStores(deps: { metadata: Metadata; sealer: Sealer; clock: Clock; logger: Logger }): Stores {
   const names = createActorNames(deps)
   return {
     names,
@@ -27,5 +32,7 @@ export function createStores(deps: { metadata: Metadata; clock: Clock; logger: L
     detection: createDetectionStore(deps),
     processSettings: createProcessSettingsStore(deps),
     channels: createChannelStore(deps),
+    sources: createSourceStore(deps),
+    sourceAsks: createSourceAsks(deps),
   }
 }

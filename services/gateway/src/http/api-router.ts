@@ -8,6 +8,7 @@ import { type GivenToken, tokenOf } from './credentials.ts'
 import type { Limiter } from './limits.ts'
 import { isOwnOrigin } from './origin.ts'
 import { fromZod, ProblemError } from './problems.ts'
+import { groupQuery } from './query-groups.ts'
 import { reasonOf } from './reasons.ts'
 import { sendJson } from './respond.ts'
 import type { AnyRoute } from './route.ts'
@@ -84,7 +85,7 @@ async function serve(
   const { principal } = caller
   const reply = await route.handle({
     params: validated(route.params, request.params, 'path'),
-    query: validated(route.query, request.query, 'query'),
+    query: validated(route.query, groupQuery(request.query, route.grouped), 'query'),
     body: validated(route.body, request.body, 'body'),
     principal,
     tenant: principal?.tenant ?? deps.defaultTenant,

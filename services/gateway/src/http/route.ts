@@ -40,6 +40,8 @@ export interface Route<
   readonly tag: string
   readonly params?: P
   readonly query?: Q
+  /** A parameter of the query that is given by parts: `field.a=1` or `field[a]=1` is `{field: {a: ['1']}}`. */
+  readonly grouped?: string
   readonly body?: B
   /** Status of success; 204 has no body. */
   readonly status: number

@@ -1,5 +1,6 @@
 import type { Clock } from '@driftline/platform/clock'
 import type { VerdictCount } from '../access/verdicts.ts'
+import type { LogSource } from '../logs/log-processes.ts'
 import { type Cache, createCache } from './cache.ts'
 import type { TableSize } from './operations.ts'
 import type { SeriesDefinition } from './samples.ts'
@@ -14,6 +15,7 @@ export interface GatewayCaches {
   readonly deadLetterCache: Cache<{ last24h: number; total: number }>
   readonly stripCache: Cache<StripHour>
   readonly verdictCache: Cache<VerdictCount[]>
+  readonly logSourceCache: Cache<LogSource[]>
 }
 
 export function createCaches(clock: Clock): GatewayCaches {
@@ -40,6 +42,10 @@ export function createCaches(clock: Clock): GatewayCaches {
     ),
     stripCache: createCache(
       { name: 'strip', about: 'Past hours of the drift of an estate', lifetimeMs: 3_600_000, limit: 2000 },
+      clock,
+    ),
+    logSourceCache: createCache(
+      { name: 'log-sources', about: 'Which logs belong to which process', lifetimeMs: 2000, limit: 1000 },
       clock,
     ),
     deadLetterCache: createCache(

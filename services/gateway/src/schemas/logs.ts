@@ -14,7 +14,7 @@ export const logLine = z
     processId: z.string(),
     severity: z.number().int().describe('OpenTelemetry severity number, 0 to 24; 0 where the line says none'),
     level: logLevel,
-    body: z.string().describe('The line, or lines of one record; at most 32,768 characters of it'),
+    body: z.string().describe('The line, or lines of one record; in lists at most 16,384 characters of it'),
     truncated: z.boolean().describe('Whether `body` is not all of it; one line by its id is whole'),
     fields: z
       .record(z.string(), fieldValue)
@@ -42,7 +42,7 @@ export const logSearch = z.object({
     .max(500)
     .optional()
     .describe(
-      'Words and "phrases" that must all occur, in any case; -word and -"phrase" must not; * at the end: any rest',
+      'Words and "phrases" that must all occur, in any case; -word and -"phrase" must not; word* is also found inside of longer words',
     ),
   severity: z
     .string()

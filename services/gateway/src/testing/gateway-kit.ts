@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createSealer } from '@driftline/platform/access/sealing'
 import { protoText } from '@driftline/platform/analytics/proto-text'
 import { delimited, startTestStore, type TestStore } from '@driftline/platform/analytics/testing/store-test-kit'
 import type { Bus } from '@driftline/platform/bus/bus'
@@ -71,6 +72,7 @@ export async function startGatewayKit(env: Record<string, string> = {}): Promise
     metadata,
     analytics: store.store,
     access: access.access,
+    sealer: createSealer({ keyFile: join(dataDir, 'secret.key') }),
     metrics: createSelfMetrics(),
   }
   const open = (): Gateway => createGateway(config, { ...gatewayDeps, metrics: createSelfMetrics() })
