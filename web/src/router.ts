@@ -43,6 +43,18 @@ const routes: RouteRecordRaw[] = [
     meta: { title: 'Process' },
   },
   {
+    path: '/machines',
+    name: 'machines',
+    component: () => import('./pages/machines/MachinesPage.vue'),
+    meta: { title: 'Machines' },
+  },
+  {
+    path: '/logs',
+    name: 'logs',
+    component: () => import('./pages/logs/LogsPage.vue'),
+    meta: { title: 'Logs' },
+  },
+  {
     path: '/alerts',
     name: 'alerts',
     component: () => import('./pages/alerts/AlertsPage.vue'),

@@ -11,6 +11,7 @@ export function brokerPort(about: readonly string[]): number {
 
 /** A command that publishes one value; from another machine with a key as the password. */
 export function brokerCommand(host: string, port: number, withKey = false): string {
-  const where = host === '127.0.0.1' && port === usualPort ? '' : `-h ${host} ${port === usualPort ? '' : `-p ${port} `}`
+  const where =
+    host === '127.0.0.1' && port === usualPort ? '' : `-h ${host} ${port === usualPort ? '' : `-p ${port} `}`
   return `mosquitto_pub ${where}${withKey ? '-u key -P YOUR_KEY ' : ''}-t plant/press-1/temp -m 41.7`
 }

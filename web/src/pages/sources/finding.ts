@@ -20,8 +20,9 @@ export function processesOf(definition: Pick<MqttDefinition, 'mappings'>, topics
       const pieces = matchTopic(template, topic, placeholdersOf(template))
       if (!pieces) continue
       found.add(
-        process.replace(/\{([\w-]+)(\.\.\.)?\}/g, (whole, name: string) =>
-          pieces.find((piece) => piece.name === name)?.text ?? whole,
+        process.replace(
+          /\{([\w-]+)(\.\.\.)?\}/g,
+          (whole, name: string) => pieces.find((piece) => piece.name === name)?.text ?? whole,
         ),
       )
       break
@@ -47,9 +48,12 @@ function ofBroker(detail: SourceDetail, format: Format): Finding {
       say: unmapped === 0 ? 'Nothing has been heard yet.' : `Heard ${rate}; nothing is mapped yet.`,
       more,
     }
-  const who = [mappings > 0 ? count(mappings, 'mapping', 'mappings', format) : '', sparkplug].filter(Boolean).join(' and ')
+  const who = [mappings > 0 ? count(mappings, 'mapping', 'mappings', format) : '', sparkplug]
+    .filter(Boolean)
+    .join(' and ')
   const verb = mappings === 1 || (mappings === 0 && sparkplug) ? 'turns' : 'turn'
-  if (machines === 0) return { say: `${who}, and no message that ${mappings === 1 ? 'it takes' : 'they take'} yet.`, more }
+  if (machines === 0)
+    return { say: `${who}, and no message that ${mappings === 1 ? 'it takes' : 'they take'} yet.`, more }
   return { say: `${who} ${verb} ${rate} into ${count(machines, 'machine', 'machines', format)}.`, more }
 }
 
@@ -92,5 +96,8 @@ export function findingOfSource(detail: SourceDetail, format: Format): Finding {
         ? ofPush(detail, format)
         : ofLines(detail, format)
   if (found.more) return found
-  return { ...found, more: detail.limitExceeded ?? (detail.message && !found.say.includes(detail.message) ? detail.message : '') }
+  return {
+    ...found,
+    more: detail.limitExceeded ?? (detail.message && !found.say.includes(detail.message) ? detail.message : ''),
+  }
 }

@@ -20,7 +20,9 @@ it.each(['', 'not json', '41.7', '"text"', 'null', '{}'])('finds nothing in %j',
 
 it('is bounded in depth and number', () => {
   expect(leavesOf(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`)).toEqual([])
-  expect(leavesOf(JSON.stringify(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, i]))))).toHaveLength(200)
+  expect(
+    leavesOf(JSON.stringify(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, i])))),
+  ).toHaveLength(200)
   expect(leavesOf('{"__proto__":{"x":1}}')).toHaveLength(1)
 })
 

@@ -9,7 +9,8 @@ it('reads the address and says only what it has', () => {
 })
 
 it('counts what can be replayed of what is shown', () => {
-  const one = (reason: string, source: string, replayable: number) => ({ reason, source, service: 'mqtt', replayable }) as DeadLetterCount
+  const one = (reason: string, source: string, replayable: number) =>
+    ({ reason, source, service: 'mqtt', replayable }) as DeadLetterCount
   const counts = [one('a', 's', 3), one('b', 's', 4), one('a', 't', 5)]
   const any = filterOfQuery({})
   expect(replayableOf(counts, any)).toBe(12)

@@ -94,7 +94,12 @@ function agentsRow(agents: readonly SourceItem[], format: Format): SourceRow {
     glyph: silent === 0 ? 'ok' : silent === agents.length ? 'silent' : 'warning',
     word: silent === 0 ? 'receiving' : `${silent} silent`,
     rate: { value: format.count(rate), unit: 'smp/s' },
-    about: silent > 0 ? `${silent} silent` : agents.length === 1 ? `agent ${oldest ?? ''}`.trim() : `oldest ${oldest ?? '–'}`,
+    about:
+      silent > 0
+        ? `${silent} silent`
+        : agents.length === 1
+          ? `agent ${oldest ?? ''}`.trim()
+          : `oldest ${oldest ?? '–'}`,
     unmapped: 0,
   }
 }

@@ -31,7 +31,12 @@ export const aggregationChoices: readonly { readonly value: Aggregation; readonl
 ]
 
 /** How a field is most often added up: money and bytes are summed, durations have quantiles. */
-const usual: Partial<Record<LooksLike, Aggregation>> = { duration: 'quantiles', amount: 'sum', size: 'sum', number: 'mean' }
+const usual: Partial<Record<LooksLike, Aggregation>> = {
+  duration: 'quantiles',
+  amount: 'sum',
+  size: 'sum',
+  number: 'mean',
+}
 
 /** Fields that can be a metric, and what a click makes of them. */
 export function metricOfField(field: { name: string; looksLike: LooksLike; unit: string }): LogMetric | null {

@@ -9,10 +9,35 @@ const show = (marks: { from: number; to: number }[], of = text) =>
 
 it.each([
   [[{ from: 7, to: 10 }], '{"rms":[7.9],"ok":1}'],
-  [[{ from: 16, to: 17 }, { from: 7, to: 10 }], '{"rms":[7.9],"ok":[1]}'],
-  [[{ from: 7, to: 10 }, { from: 8, to: 9 }], '{"rms":[7.9],"ok":1}'],
-  [[{ from: 7, to: 9 }, { from: 8, to: 10 }], '{"rms":[7.9],"ok":1}'],
-  [[{ from: 9, to: 7 }, { from: 30, to: 40 }, { from: -5, to: 1 }], '[{]"rms":7.9,"ok":1}'],
+  [
+    [
+      { from: 16, to: 17 },
+      { from: 7, to: 10 },
+    ],
+    '{"rms":[7.9],"ok":[1]}',
+  ],
+  [
+    [
+      { from: 7, to: 10 },
+      { from: 8, to: 9 },
+    ],
+    '{"rms":[7.9],"ok":1}',
+  ],
+  [
+    [
+      { from: 7, to: 9 },
+      { from: 8, to: 10 },
+    ],
+    '{"rms":[7.9],"ok":1}',
+  ],
+  [
+    [
+      { from: 9, to: 7 },
+      { from: 30, to: 40 },
+      { from: -5, to: 1 },
+    ],
+    '[{]"rms":7.9,"ok":1}',
+  ],
   [[{ from: 0, to: 99 }], '[{"rms":7.9,"ok":1}]'],
   [[{ from: Number.NaN, to: 3 }], text],
   [[], text],

@@ -15,7 +15,8 @@ export function markText(text: string, marks: readonly Mark[]): MarkedText[] {
     if (!(to > from)) continue
     if (from > at) pieces.push({ text: text.slice(at, from), marked: false })
     const last = pieces.at(-1)
-    if (last?.marked && from === at) pieces[pieces.length - 1] = { text: last.text + text.slice(from, to), marked: true }
+    if (last?.marked && from === at)
+      pieces[pieces.length - 1] = { text: last.text + text.slice(from, to), marked: true }
     else pieces.push({ text: text.slice(from, to), marked: true })
     at = to
   }

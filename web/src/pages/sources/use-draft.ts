@@ -63,7 +63,9 @@ export function useDraft(kind: SourceKind, saved: () => SourceDetail | null) {
     { immediate: true },
   )
 
-  const problems = computed(() => (error.value instanceof ApiError ? problemsOf(error.value.errors) : new Map<string, string>()))
+  const problems = computed(() =>
+    error.value instanceof ApiError ? problemsOf(error.value.errors) : new Map<string, string>(),
+  )
   const failure = computed(() => (problems.value.size > 0 ? null : error.value))
 
   async function run<T>(work: () => Promise<T>): Promise<T | null> {

@@ -98,7 +98,11 @@ export function useLetters(filter: Ref<LetterFilter>) {
       }),
     replayAll: () =>
       attempt(async () => {
-        const answer = await api.post<ReplayAnswer>('/dead-letters/replay', { filter: askOf(filter.value) }, { verbatim: true })
+        const answer = await api.post<ReplayAnswer>(
+          '/dead-letters/replay',
+          { filter: askOf(filter.value) },
+          { verbatim: true },
+        )
         for (const one of answer.results) note(one.id, one.replay)
         const done = (state: ReplayResult['state']) => answer.results.filter((one) => one.replay.state === state).length
         const parts = [

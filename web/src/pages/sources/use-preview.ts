@@ -79,7 +79,11 @@ export function usePreview(wish: MaybeRefOrGetter<PreviewWish | null>) {
       end()
       preview.value = null
       const [first] = failure instanceof ApiError ? failure.errors : []
-      refusal.value = first ? `${first.parameter.replace(/^definition\./, '')} ${first.reason}` : failure instanceof ApiError ? failure.detail || failure.message : String(failure)
+      refusal.value = first
+        ? `${first.parameter.replace(/^definition\./, '')} ${first.reason}`
+        : failure instanceof ApiError
+          ? failure.detail || failure.message
+          : String(failure)
     } finally {
       if (mine === round) asking.value = false
     }

@@ -1,5 +1,5 @@
-import type { Format, Quantity } from '../../format.ts'
 import type { MqttPayload, Role, TimeFormat } from '../../api/source-types.ts'
+import type { Format, Quantity } from '../../format.ts'
 
 /** What a value is used as, as people say it. */
 export const roleChoices: readonly { readonly value: Role; readonly name: string }[] = [
@@ -75,7 +75,8 @@ const writtenUnits: readonly (readonly [string, string])[] = [
   ['us', 'µs'],
 ]
 export const unitShown = (unit: string): string => writtenUnits.find(([ucum]) => ucum === unit)?.[1] ?? unit
-export const unitTyped = (text: string): string => writtenUnits.find(([, written]) => written === text.trim())?.[0] ?? text.trim()
+export const unitTyped = (text: string): string =>
+  writtenUnits.find(([, written]) => written === text.trim())?.[0] ?? text.trim()
 
 /** Process ids are shown with `/` between their names and stored with `:`. */
 export const idShown = (id: string): string => id.replaceAll(':', '/')
