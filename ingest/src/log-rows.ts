@@ -19,7 +19,7 @@ export interface LogRows {
   chunk(bytes: Buffer | null, from?: number, to?: number): void
   /**
    * Adds a line. What is not UTF-8 becomes U+FFFD. `severity` from 0 to 24; `origin` is the path or address it came
-   * from; a time that is not finite becomes 0; `attributes` is a JSON object as bytes, null for none; the pattern's id comes as two halves, 0 for none.
+   * from; a time that no date has becomes 0; `attributes` is a JSON object as bytes, null for none; the pattern's id comes as two halves, 0 for none.
    */
   add(
     process: string,
@@ -44,9 +44,13 @@ export interface LogRows {
 }
 
 const RECORD_BYTES_MAX = 1_048_576
-/** What a row takes beside its texts: time, severity, pattern, origin, and tags and lengths of two texts. */
-const ROW_BYTES = 24
+/** What a row takes beside its texts: time, severity, pattern and origin; and tags and lengths of two texts. */
+const ROW_FIXED_BYTES = 14
+const ROW_BYTES = ROW_FIXED_BYTES + 12
+/** Tags, lengths and the base time of a record. */
+const HEAD_BYTES = 100
 const SEVERITY_MAX = 24
+const TIME_MAX = 8.64e15
 const OFFSET_MAX = 2_147_483_647
 /** Buffers that are kept for the next rows; those of more processes at once are made anew. */
 const SHELVES_KEPT = 16
@@ -59,6 +63,7 @@ const NO_BYTES = Buffer.alloc(0)
 export function createLogRows(config: LogRowsConfig): LogRows {
   const { tenant, source } = config
   const recordBytesMax = config.recordBytesMax ?? RECORD_BYTES_MAX
+  const namesBytes = HEAD_BYTES + Buffer.byteLength(tenant) + Buffer.byteLength(source)
   const shelves: Shelf[] = []
   let open = new Map<string, Shelf>()
   let records: OwnRecord[] = []
@@ -89,7 +94,7 @@ export function createLogRows(config: LogRowsConfig): LogRows {
     records.push({ topic: name, tenant, key: routingKey(tenant, shelf.process), message: message.typeName, value })
     closedBytes += value.length
     openBytes -= sizeOf(shelf)
-    clear(shelf)
+    clear(shelf, namesBytes)
   }
   const shelfOf = (process: string): Shelf => {
     if (last !== null && last.process === process) return last
@@ -97,6 +102,7 @@ export function createLogRows(config: LogRowsConfig): LogRows {
     if (shelf === undefined) {
       shelf = shelves.pop() ?? createShelf()
       shelf.process = process
+      shelf.headBytes = namesBytes + Buffer.byteLength(process)
       open.set(process, shelf)
     }
     last = shelf
@@ -117,20 +123,22 @@ export function createLogRows(config: LogRowsConfig): LogRows {
       checkedTo = to
     },
     add(process, timeMs, severity, origin, body, from, to, attributes, aFrom, aTo, patternLow, patternHigh) {
-      let shelf = shelfOf(process)
-      const bytes = to - from + (attributes === null ? 0 : aTo - aFrom) + ROW_BYTES
-      const time = Number.isFinite(timeMs) ? Math.trunc(timeMs) : 0
-      let originIndex = originOf(shelf, origin)
-      const isFull =
-        shelf.rows > 0 && (sizeOf(shelf) + bytes > recordBytesMax || Math.abs(time - shelf.baseTimeMs) > OFFSET_MAX)
-      if (isFull || originIndex === -1) {
-        close(shelf)
-        shelf = shelfOf(process)
-        originIndex = originOf(shelf, origin)
+      const shelf = shelfOf(process)
+      const time = Math.abs(timeMs) <= TIME_MAX ? Math.trunc(timeMs) : 0
+      let originIndex = findOrigin(shelf, origin)
+      if (shelf.rows > 0) {
+        const texts = to - from + (attributes === null ? 0 : aTo - aFrom)
+        const size = sizeOf(shelf) + texts + ROW_BYTES + (originIndex === -1 ? origin.length * 3 : 0)
+        const hasRoom = originIndex !== -1 || shelf.origins.length < logOriginsMax
+        if (size > recordBytesMax || !hasRoom || Math.abs(time - shelf.baseTimeMs) > OFFSET_MAX) {
+          close(shelf)
+          originIndex = -1
+        }
       }
+      const before = shelf.rows === 0 ? 0 : sizeOf(shelf)
+      if (originIndex === -1) originIndex = addOrigin(shelf, origin)
       if (shelf.rows === 0) shelf.baseTimeMs = time
       const { rows } = shelf
-      const before = sizeOf(shelf)
       if (rows === shelf.offsets.length) widen(shelf)
       shelf.offsets[rows] = time - shelf.baseTimeMs
       shelf.severities[rows] = severity >= 0 && severity <= SEVERITY_MAX ? severity : 0
@@ -179,6 +187,8 @@ interface Shelf {
   originOf: Uint8Array
   patterns: Uint32Array
   origins: string[]
+  /** What its names and origins take. */
+  headBytes: number
   readonly bodies: Texts
   readonly attributes: Texts
   lastOrigin: string
@@ -204,6 +214,7 @@ function createShelf(): Shelf {
     originOf: new Uint8Array(ROWS_AT_FIRST),
     patterns: new Uint32Array(ROWS_AT_FIRST * 2),
     origins: [],
+    headBytes: 0,
     bodies: { bytes: Buffer.allocUnsafeSlow(BYTES_AT_FIRST), size: 0 },
     attributes: { bytes: Buffer.allocUnsafeSlow(BYTES_AT_FIRST), size: 0 },
     lastOrigin: '',
@@ -211,27 +222,32 @@ function createShelf(): Shelf {
   }
 }
 
-function clear(shelf: Shelf): void {
+function clear(shelf: Shelf, namesBytes: number): void {
   shelf.rows = 0
   shelf.origins = []
+  shelf.headBytes = namesBytes + Buffer.byteLength(shelf.process)
   shelf.bodies.size = 0
   shelf.attributes.size = 0
   shelf.lastOriginIndex = -1
 }
 
-const sizeOf = ({ rows, bodies, attributes }: Shelf): number => bodies.size + attributes.size + rows * 14
+const sizeOf = ({ rows, bodies, attributes, headBytes }: Shelf): number =>
+  bodies.size + attributes.size + rows * ROW_FIXED_BYTES + headBytes
 
-/** The index of an origin in its batch; -1 when the batch has no room for another. */
-function originOf(shelf: Shelf, origin: string): number {
+/** The index of an origin in its batch; -1 when it is not there yet. */
+function findOrigin(shelf: Shelf, origin: string): number {
   if (shelf.lastOriginIndex !== -1 && shelf.lastOrigin === origin) return shelf.lastOriginIndex
-  let index = shelf.origins.indexOf(origin)
-  if (index === -1) {
-    if (shelf.origins.length === logOriginsMax) return -1
-    index = shelf.origins.push(origin) - 1
-  }
+  const index = shelf.origins.indexOf(origin)
   shelf.lastOrigin = origin
   shelf.lastOriginIndex = index
   return index
+}
+
+function addOrigin(shelf: Shelf, origin: string): number {
+  shelf.headBytes += Buffer.byteLength(origin) + 6
+  shelf.lastOrigin = origin
+  shelf.lastOriginIndex = shelf.origins.push(origin) - 1
+  return shelf.lastOriginIndex
 }
 
 function widen(shelf: Shelf): void {
