@@ -64,7 +64,7 @@ export function setState(table: FileTable, file: FollowedFile, changes: Partial<
 /** Adds a file that is read from its beginning. */
 export function addFile(
   table: FileTable,
-  at: { readonly path: string; readonly key: string; readonly base: string },
+  at: { readonly path: string; readonly key: string; readonly base: string; readonly mtimeMs: number },
   nowMs: number,
 ): FollowedFile {
   const id = table.nextId
@@ -73,6 +73,7 @@ export function addFile(
     id,
     path: at.path,
     key: at.key,
+    mtimeMs: at.mtimeMs,
     offset: 0,
     head: noPrint,
     tail: noPrint,

@@ -9,6 +9,8 @@ export interface FileState extends ReadPosition {
   readonly path: string
   /** Device and inode. */
   readonly key: string
+  /** When it was written to last, as it was found. */
+  readonly mtimeMs: number
   /** Whether the position is inside a line that is too long. */
   readonly skipping: boolean
   /** Read to its end, and no more is expected of it. Kept for a while so that copies of it are known. */
@@ -36,6 +38,8 @@ export interface FollowedFile {
   checkedAtMs: number
   /** Size at which there was no complete record. */
   waitingAt: number
+  /** Bytes that were there when its content was replaced, and not read; null when it was not replaced. */
+  replacedUnread: number | null
   /** Bytes and records read since the start; for people. */
   readBytes: number
   readRecords: number
@@ -53,6 +57,7 @@ export function followedFile(state: FileState, base: string, nowMs: number): Fol
     absentSinceMs: nowMs,
     checkedAtMs: Number.NEGATIVE_INFINITY,
     waitingAt: -1,
+    replacedUnread: null,
     readBytes: 0,
     readRecords: 0,
     lastReadMs: null,

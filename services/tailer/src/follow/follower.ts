@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { closeSync, statSync } from 'node:fs'
 import { createFileTable, dropFile, type FileTable, finishFile, type Notice, note, setState } from './file-table.ts'
 import { type FindLimits, type Found, findFiles, type Refusal } from './find-files.ts'
 import { closeFile, type FileState, type FollowedFile, updateSize } from './followed-file.ts'
@@ -11,6 +11,7 @@ import {
   attach,
   MTIME_SLACK_MS,
   missedAt,
+  openZippedRanges,
   type RotationConfig,
   replaceContent,
   settleCopy,
@@ -123,8 +124,7 @@ export function createFollower(
       const file = table.files.get(segment.file)
       if (file === undefined) return null
       if (file.descriptor === null && !file.state.finished) await attach(table, file, undefined, config, atMs)
-      if (file.descriptor === null) return null
-      const got = rereadSegment(file.descriptor, segment, buffer, config.framing)
+      const got = await readAgain(file, segment, config, buffer)
       return got === null ? null : { ...got, path: file.state.path }
     },
     changes() {
@@ -201,6 +201,22 @@ function readFrom(
   return null
 }
 
+async function readAgain(
+  file: FollowedFile,
+  segment: Segment,
+  config: FollowerConfig,
+  buffer: ReadBuffer,
+): Promise<ReadSegment | null> {
+  const got = file.descriptor === null ? null : rereadSegment(file.descriptor, segment, buffer, config.framing)
+  if (got !== null) return got
+  for await (const descriptor of openZippedRanges(file, segment.from, config)) {
+    const unpacked = rereadSegment(descriptor, segment, buffer, config.framing)
+    closeSync(descriptor)
+    if (unpacked !== null) return unpacked
+  }
+  return null
+}
+
 /** What has been quiet for long enough is complete. */
 function flushOf(file: FollowedFile, config: FollowerConfig, nowMs: number): Flush {
   const quietMs = nowMs - file.changedAtMs
@@ -218,6 +234,7 @@ async function look(
 ): Promise<Refusal[]> {
   const byKey = new Map(found.files.map((file) => [file.key, file]))
   const rotated = rotatedAway(table, found)
+  const missedSinceMs = sinceMs === null ? null : Math.min(sinceMs, ...lostUnread(table, byKey))
   for (const file of [...table.files.values()]) {
     if (!file.state.finished) await lookAt(table, file, byKey.get(file.state.key), config, nowMs)
     else reviveOrForget(table, file, byKey.get(file.state.key))
@@ -230,14 +247,22 @@ async function look(
     if (reason !== null) refused.push({ path: each.path, reason: reason as Refusal['reason'] })
     else rotated.push(each)
   }
-  if (sinceMs !== null) {
-    const places = [...rotated, ...stirredPlaces(config, sinceMs)]
+  if (missedSinceMs !== null) {
+    const places = [...rotated, ...stirredPlaces(config, missedSinceMs)]
     const missed = places.flatMap((place) => missedAt({ ...place, roots: config.roots }))
     const inPattern = found.compressed.filter(({ path }) => !found.files.some((file) => `${file.path}.gz` === path))
-    await adoptMissed(table, [...missed, ...inPattern], sinceMs, config, nowMs)
+    await adoptMissed(table, [...missed, ...inPattern], missedSinceMs, config, nowMs)
   }
   for (const file of table.files.values()) if (file.state.copyOf !== null) settleCopy(table, file)
   return refused
+}
+
+/** Ages of files of which nothing was read before they were gone from where they were found. */
+function lostUnread(table: FileTable, byKey: ReadonlyMap<string, unknown>): number[] {
+  return [...table.files.values()]
+    .filter(({ state, descriptor }) => !state.finished && descriptor === null && state.offset === 0)
+    .filter(({ state }) => !byKey.has(state.key))
+    .map(({ state }) => state.mtimeMs)
 }
 
 /** Places where another file stands than before, or where the same one has less in it. */

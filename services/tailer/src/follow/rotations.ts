@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { addFile, dropFile, type FileTable, finishFile, moveTo, note, originalsOf, setState } from './file-table.ts'
 import { type FollowedFile, updateSize } from './followed-file.ts'
 import { type FoundFile, openLogFile, type Roots } from './log-file.ts'
-import { HEAD_BYTES, isSameContent, peek, positionAt } from './prints.ts'
+import { HEAD_BYTES, isSameContent, noPrint, peek, positionAt } from './prints.ts'
 import { areRelated, derivesFrom, isCompressedName } from './rotated-names.ts'
 import {
   beginsAlike,
@@ -61,12 +61,12 @@ export function replaceContent(table: FileTable, file: FollowedFile, config: Rot
     file.absentSinceMs = nowMs
     attachTo(file, copy.descriptor, nowMs)
   } else {
-    finishFile(table, file)
-    if (unread > 0) {
-      note(table, { reason: 'file_truncated', path: state.path, detail: `${unread} bytes were not read before` })
-    }
+    // The copy may be compressed already: the next look finds it, or says what was lost.
+    setState(table, file, { key: '' })
+    file.replacedUnread = unread
+    file.present = false
   }
-  const fresh = addFile(table, { path: state.path, key: state.key, base: file.base }, nowMs)
+  const fresh = addFile(table, { path: state.path, key: state.key, base: file.base, mtimeMs: nowMs }, nowMs)
   fresh.present = true
   if (descriptor !== null) attachTo(fresh, descriptor, nowMs)
 }
@@ -128,8 +128,15 @@ async function attachZipped(
     const outcome = await unzipInto(table, file, found, config, nowMs)
     if (outcome !== 'other') return
   }
-  note(table, { reason: 'file_gone', path: state.path, detail: `it was read up to byte ${state.offset}` })
   finishFile(table, file)
+  const { replacedUnread } = file
+  if (replacedUnread === 0) return
+  const wasReplaced = replacedUnread !== null
+  note(table, {
+    reason: wasReplaced ? 'file_truncated' : 'file_gone',
+    path: state.path,
+    detail: wasReplaced ? `${replacedUnread} bytes were not read before` : `it was read up to byte ${state.offset}`,
+  })
 }
 
 async function unzipInto(
@@ -243,5 +250,25 @@ export async function adoptMissed(
     const opened = openLogFile(found, config.roots)
     if (opened !== null && 'descriptor' in opened) attachTo(file, opened.descriptor, nowMs)
     else dropFile(table, file)
+  }
+}
+
+/**
+ * Opens something that holds a range of a file that is no longer there itself: what a rotation compressed. Whether it
+ * is the range, its checksum tells. The caller closes it; the name in the spool is gone already.
+ */
+export async function* openZippedRanges(
+  file: FollowedFile,
+  from: number,
+  config: RotationConfig,
+): AsyncGenerator<number> {
+  for (const found of siblingsOf(near(file, config), areRelated)) {
+    if (!found.path.endsWith('.gz')) continue
+    const spool = join(config.spoolDir, `again-${file.state.id}`)
+    const outcome = await unzipRest(found.realPath, { offset: from, head: noPrint, tail: noPrint }, spool, config.unzip)
+    if (outcome.kind !== 'rest') continue
+    const descriptor = openSync(spool, 'r')
+    rmSync(spool)
+    yield descriptor
   }
 }

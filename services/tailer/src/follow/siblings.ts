@@ -80,8 +80,8 @@ export async function isKnownContent(found: FoundFile, known: Iterable<FollowedF
   const first = await firstBytes(found, roots)
   if (first === null) return true
   for (const { state, descriptor } of known) {
-    if (descriptor !== null ? beginsAlike(first, peek(descriptor, 0, HEAD_BYTES)) : beginsLike(first, state))
-      return true
+    if (beginsLike(first, state)) return true
+    if (descriptor !== null && beginsAlike(first, peek(descriptor, 0, HEAD_BYTES))) return true
   }
   return false
 }
