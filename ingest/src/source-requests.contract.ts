@@ -259,8 +259,9 @@ function describeReplays(rig: () => SourcesRig): void {
 
   it('says why one was refused, and answers for a handler that throws', async () => {
     const asks = createSourceAsks(rig())
+    const known = new Set(['src_1'])
     const desk = await openDesk(rig(), 'one', {
-      concerns: (task) => task.source === 'src_1',
+      concerns: (task) => known.has(task.source),
       replay: async ({ letter }) => {
         if (letter === 'throws') throw new Error('a bug')
         return { outcome: 'refused', reason: 'json_invalid', detail: 'still not JSON' }
@@ -278,6 +279,10 @@ function describeReplays(rig: () => SourcesRig): void {
     expect((await states()).get(foreign.letter)).toMatchObject({ state: 'waiting', answer: null })
     rig().clock.skip(601_000)
     expect((await states()).get(foreign.letter)).toMatchObject({ state: 'unanswered' })
+    await asks.replay(TENANT, 'tailer', [foreign], BY)
+    known.add('src_2')
+    rig().clock.skip(3000)
+    await eventually('a source that became known is asked', async () => (await states()).get(foreign.letter)?.answer)
     await desk.stop()
   })
 

@@ -52,7 +52,8 @@ const ANSWER_BYTES_MAX = 262_144
 const REPLAYS_AT_ONCE = 50
 const REPLAY_TAKES_MAX_MS = 30_000
 const PREVIEWS_MAX = 20
-/** Requests that were looked at and left to others; bounded, for an id that is forgotten is only looked at again. */
+/** Requests that were looked at and left to others are looked at again after a while: a source may be new here. */
+const PASSED_FOR_MS = 3000
 const PASSED_MAX = 1000
 
 interface LivePreview {
@@ -69,7 +70,7 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
   const { logger, clock, handlers } = deps
   const desk = `${config.service} ${config.instance}`
   const live = new Map<string, LivePreview>()
-  const passed = new Set<string>()
+  const passed = new Map<string, number>()
   const replaying = new Set<Promise<void>>()
   const store = createRequestStore(config, desk, deps)
   let cleanedAtMs = 0
@@ -91,7 +92,7 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
     for (const row of open) {
       if (stopped) return
       const key = keyOf(row)
-      if (row.leased_until.getTime() > nowMs || live.has(key) || passed.has(key)) continue
+      if (row.leased_until.getTime() > nowMs || live.has(key) || (passed.get(key) ?? 0) > nowMs) continue
       if (row.kind === 'preview' ? live.size >= PREVIEWS_MAX : replaying.size >= REPLAYS_AT_ONCE) continue
       await take(row, nowMs)
     }
@@ -106,7 +107,7 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
     }
     if (!isOurs(task.value)) {
       if (passed.size >= PASSED_MAX) passed.clear()
-      passed.add(keyOf(row))
+      passed.set(keyOf(row), nowMs + PASSED_FOR_MS)
       return
     }
     if (!(await store.claim(row, nowMs))) return

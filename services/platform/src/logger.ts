@@ -16,7 +16,9 @@ export function createLogger(level: LogLevel, destination: DestinationStream = p
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: stdSerializers.errWithCause },
       redact: {
-        paths: ['password', 'token', 'secret', 'apiKey', 'authorization', 'cookie'].flatMap((key) => [key, `*.${key}`]),
+        paths: ['password', 'token', 'secret', 'secrets', 'privateKey', 'apiKey', 'authorization', 'cookie'].flatMap(
+          (key) => [key, `*.${key}`],
+        ),
         censor: '[censored]',
       },
     },
