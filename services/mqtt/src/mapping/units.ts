@@ -101,7 +101,7 @@ const guesses: readonly Guess[] = [
 /** `cycleMs` and `Cycle Time ms` as `cycle_ms` and `cycle_time_ms`: words in small letters. */
 export const wordsOf = (name: string): string =>
   name
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([a-z0-9]{2})([A-Z])/g, '$1_$2')
     .replace(/[^A-Za-z0-9%]+/g, '_')
     .toLowerCase()
 
