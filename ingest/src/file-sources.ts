@@ -10,7 +10,7 @@ import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { type SourceKind, sourceKinds } from './definitions/source.ts'
 import { checkSecrets, readDefinition, readSecrets } from './source-definition.ts'
-import { derivedSourceId, newRow, removeSource } from './source-store.ts'
+import { auditSource, derivedSourceId, newRow, removeSource } from './source-store.ts'
 
 /** The tenant whose sources the configuration of an installation defines. */
 const TENANT = 'default'
@@ -88,7 +88,7 @@ export function createFileSources(config: { readonly sources: readonly FileSourc
       const rows = await metadata.db.selectFrom('sources').selectAll().where('tenant', '=', TENANT).execute()
       const wanted = new Set(sources.map(({ id }) => id))
       for (const row of rows) {
-        if (row.managed_by === 'file' && !wanted.has(row.id)) await removeSource(metadata, TENANT, row.id)
+        if (row.managed_by === 'file' && !wanted.has(row.id)) await removeSource(deps, row, 'system')
       }
       for (const source of sources) {
         try {
@@ -106,31 +106,34 @@ export function createFileSources(config: { readonly sources: readonly FileSourc
 
 /** Several instances with the same file come to the same. Errors: `metadata_conflict` for a name or id that is taken. */
 async function keep(deps: Deps, source: FileSource): Promise<void> {
-  const { metadata, clock } = deps
-  const { db } = metadata
+  const { metadata, clock, sealer } = deps
   const row = newRow(deps, { tenant: TENANT, id: source.id, managedBy: 'file', by: 'system' }, source)
-  await db
-    .insertInto('sources')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
-    .execute()
-  const stored = await db
-    .selectFrom('sources')
-    .selectAll()
-    .where('tenant', '=', TENANT)
-    .where('id', '=', source.id)
-    .executeTakeFirstOrThrow()
-  if (stored.managed_by !== 'file') throw new AppError('metadata_conflict', `The id ${source.id} is taken`)
-  if (isSame(deps.sealer, stored, row, source)) return
   const { kind, name, active, value, secrets } = row
-  await db
-    .updateTable('sources')
-    .set({ kind, name, active, value, secrets, updated_by: 'system' })
-    .set(({ eb }) => ({ version: eb('version', '+', 1), updated_at: new Date(clock.nowMs()) }))
-    .where('tenant', '=', TENANT)
-    .where('id', '=', source.id)
-    .where('managed_by', '=', 'file')
-    .execute()
+  await metadata.transaction(async (transaction) => {
+    const added = await transaction
+      .insertInto('sources')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
+      .returning('id')
+      .execute()
+    if (added.length > 0) return auditSource(transaction, clock, row, 'source.create', { kind, name })
+    const stored = await transaction
+      .selectFrom('sources')
+      .selectAll()
+      .where('tenant', '=', TENANT)
+      .where('id', '=', source.id)
+      .executeTakeFirstOrThrow()
+    if (stored.managed_by !== 'file') throw new AppError('metadata_conflict', `The id ${source.id} is taken`)
+    if (isSame(sealer, stored, row, source)) return
+    await transaction
+      .updateTable('sources')
+      .set({ kind, name, active, value, secrets, updated_by: 'system', updated_at: new Date(clock.nowMs()) })
+      .set(({ eb }) => ({ version: eb('version', '+', 1) }))
+      .where('tenant', '=', TENANT)
+      .where('id', '=', source.id)
+      .execute()
+    await auditSource(transaction, clock, row, 'source.update', { kind, name })
+  })
 }
 
 /** Sealing the same secrets again gives another text, so they are compared opened. */

@@ -141,11 +141,38 @@ function describeStore(rig: () => SourcesRig): void {
       .insertInto('source_status')
       .values({ ...status, tenant: T, source: made.id })
       .execute()
-    await store.remove(T, made.id)
+    await store.remove(T, made.id, 'user:1')
     await expect(store.get(T, made.id)).rejects.toMatchObject({ code: 'not_found' })
-    await expect(store.remove(T, made.id)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(store.remove(T, made.id, 'user:1')).rejects.toMatchObject({ code: 'not_found' })
     const left = metadata.db.selectFrom('source_status').selectAll().where('source', '=', made.id)
     expect(await left.execute()).toEqual([])
+  })
+
+  it('says in the audit log who changed what, and nothing of what did not happen', async () => {
+    const store = createSourceStore(rig())
+    const { id } = await store.create(T, broker('audited'), 'user:1')
+    await expect(store.create(T, broker('audited'), 'user:2')).rejects.toMatchObject({ code: 'metadata_conflict' })
+    await store.update(T, id, 1, { active: false, secrets: { password: `x ${CANARY}` } }, 'key:7')
+    await expect(store.update(T, id, 1, { active: true }, 'user:2')).rejects.toMatchObject({
+      code: 'metadata_conflict',
+    })
+    await store.remove(T, id, 'user:3')
+    const entries = await rig()
+      .metadata.db.selectFrom('audit_log')
+      .select(['tenant', 'actor', 'action', 'detail'])
+      .where('subject', '=', `source:${id}`)
+      .orderBy('at')
+      .execute()
+    expect(entries.sort((a, b) => (a.action < b.action ? -1 : 1))).toEqual([
+      { tenant: T, actor: 'user:1', action: 'source.create', detail: { kind: 'mqtt', name: 'audited' } },
+      { tenant: T, actor: 'user:3', action: 'source.remove', detail: { kind: 'mqtt', name: 'audited' } },
+      {
+        tenant: T,
+        actor: 'key:7',
+        action: 'source.update',
+        detail: { kind: 'mqtt', name: 'audited', changed: ['active', 'secrets'] },
+      },
+    ])
   })
 
   it('makes a source that appears by itself once, and leaves what people made of it', async () => {
@@ -214,7 +241,7 @@ function describeWatch(rig: () => SourcesRig): void {
     expect(told.times).toBe(times + 1)
     await store.update('other', made.id, 2, { active: true }, 'user:1')
     await eventually('it comes back', () => find(made.id)?.version === 3)
-    await store.remove('other', made.id)
+    await store.remove('other', made.id, 'user:1')
     await eventually('a removed one goes', () => find(made.id) === undefined)
     expect(find(steady.id)).toBe(before)
   })
@@ -253,8 +280,8 @@ function describeWatch(rig: () => SourcesRig): void {
     expect(told.invalid.find(({ id }) => id === locked.id)).toMatchObject({ message: /sealed with another key/ })
     expect(told.sources.some(({ id }) => id === odd.id || id === locked.id)).toBe(false)
     expect(told.sources.length).toBeGreaterThan(0)
-    await store.remove(T, odd.id)
-    await store.remove(T, locked.id)
+    await store.remove(T, odd.id, 'user:1')
+    await store.remove(T, locked.id, 'user:1')
   })
 
   it('tells a listener that failed again', async () => {
@@ -328,7 +355,7 @@ function describeFile(rig: () => SourcesRig): void {
     ])
     const store = createSourceStore(rig())
     await expect(store.update(T, 'second', 2, { name: 'mine' }, 'user:1')).rejects.toMatchObject({ code: 'forbidden' })
-    await expect(store.remove(T, 'second')).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(store.remove(T, 'second', 'user:1')).rejects.toMatchObject({ code: 'forbidden' })
     await apply([])
     expect(await ofFile()).toEqual([])
   })

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
+import { recordAudit } from '@driftline/platform/access/audit-log'
 import type { Sealer } from '@driftline/platform/access/sealing'
 import { createOrderedId } from '@driftline/platform/access/secrets'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
-import type { Json, SourcesTable } from '@driftline/platform/metadata/tables'
-import type { Selectable } from 'kysely'
+import type { Database, Json, SourcesTable } from '@driftline/platform/metadata/tables'
+import type { Kysely, Selectable } from 'kysely'
 import { type SourceKind, sourceKinds } from './definitions/source.ts'
 import type { PreviewAsk } from './request-types.ts'
 import { checkSecrets, type DefinitionProblem, readDefinition, readSecrets, secretsPlace } from './source-definition.ts'
@@ -55,7 +56,10 @@ export class InvalidSourceError extends AppError {
   }
 }
 
-/** Sources of one tenant at a time. Services hear of changes within a second through their watch. */
+/**
+ * Sources of one tenant at a time. Services hear of changes within a second through their watch. Each change stands in
+ * the audit log (`source.create`, `source.update`, `source.remove`), written with it. Permissions are for the caller.
+ */
 export interface SourceStore {
   list(tenant: string, filter?: { readonly kind?: SourceKind }): Promise<StoredSource[]>
   /** Errors: `not_found`. */
@@ -66,7 +70,7 @@ export interface SourceStore {
    * when `version` is no longer the stored one. */
   update(tenant: string, id: string, version: number, change: SourceChange, by: string): Promise<StoredSource>
   /** Errors: `not_found`, `forbidden` for one of the file. */
-  remove(tenant: string, id: string): Promise<void>
+  remove(tenant: string, id: string, by: string): Promise<void>
   /**
    * The source of this kind and name, made if it is not there: for those that appear by themselves. The name and the
    * tenant give its id, so several instances make one. What somebody changed of it stays.
@@ -93,15 +97,19 @@ export function createSourceStore(deps: Deps): SourceStore {
     if (row === undefined) throw new AppError('not_found', `No source ${JSON.stringify(id)} is known`)
     return row
   }
-  const insert = async (row: Row): Promise<void> => {
-    const { many } = await db
-      .selectFrom('sources')
-      .select(({ fn }) => fn.countAll<number>().as('many'))
-      .where('tenant', '=', row.tenant)
-      .executeTakeFirstOrThrow()
-    if (Number(many) >= SOURCES_MAX) throw new AppError('rate_limited', `There are ${SOURCES_MAX} sources already`)
-    await db.insertInto('sources').values(row).execute().catch(nameTaken(row.kind, row.name))
-  }
+  const insert = (row: Row): Promise<void> =>
+    metadata
+      .transaction(async (transaction) => {
+        const { many } = await transaction
+          .selectFrom('sources')
+          .select(({ fn }) => fn.countAll<number>().as('many'))
+          .where('tenant', '=', row.tenant)
+          .executeTakeFirstOrThrow()
+        if (Number(many) >= SOURCES_MAX) throw new AppError('rate_limited', `There are ${SOURCES_MAX} sources already`)
+        await transaction.insertInto('sources').values(row).execute()
+        await auditSource(transaction, clock, row, 'source.create', { kind: row.kind, name: row.name })
+      })
+      .catch(nameTaken(row.kind, row.name))
   return {
     async list(tenant, { kind } = {}) {
       const all = db.selectFrom('sources').selectAll().where('tenant', '=', tenant).orderBy('kind').orderBy('name')
@@ -123,23 +131,29 @@ export function createSourceStore(deps: Deps): SourceStore {
       refuseFile(row)
       if (row.version !== version) throw changedMeanwhile(row)
       const next = changedRow(deps, row, change, by)
-      const { name, active, value, secrets, updated_at, updated_by } = next
-      const result = await db
-        .updateTable('sources')
-        .set({ name, active, value, secrets, updated_at, updated_by, version: next.version })
-        .where('tenant', '=', tenant)
-        .where('id', '=', id)
-        .where('version', '=', version)
-        .where('managed_by', '=', 'user')
-        .executeTakeFirst()
-        .catch(nameTaken(row.kind, name))
-      if (Number(result.numUpdatedRows) !== 1) throw changedMeanwhile(row)
+      await metadata
+        .transaction(async (transaction) => {
+          const { name, active, value, secrets, updated_at, updated_by } = next
+          const result = await transaction
+            .updateTable('sources')
+            .set({ name, active, value, secrets, updated_at, updated_by, version: next.version })
+            .where('tenant', '=', tenant)
+            .where('id', '=', id)
+            .where('version', '=', version)
+            .where('managed_by', '=', 'user')
+            .executeTakeFirst()
+          if (Number(result.numUpdatedRows) !== 1) throw changedMeanwhile(row)
+          const changed = Object.keys(change).filter((key) => change[key as keyof SourceChange] !== undefined)
+          await auditSource(transaction, clock, next, 'source.update', { kind: row.kind, name, changed })
+        })
+        .catch(nameTaken(row.kind, next.name))
       return toStored(next)
     },
 
-    async remove(tenant, id) {
-      refuseFile(await rowOf(tenant, id))
-      await removeSource(metadata, tenant, id)
+    async remove(tenant, id, by) {
+      const row = await rowOf(tenant, id)
+      refuseFile(row)
+      await removeSource(deps, row, by)
     },
 
     async ensure(tenant, source) {
@@ -169,11 +183,24 @@ export function derivedSourceId(kind: SourceKind, name: string): string {
 }
 
 /** Takes away a source and what is said of it. */
-export async function removeSource(metadata: Metadata, tenant: string, id: string): Promise<void> {
+export async function removeSource({ metadata, clock }: Omit<Deps, 'sealer'>, row: Row, by: string): Promise<void> {
+  const { tenant, id, kind, name } = row
   await metadata.transaction(async (transaction) => {
     await transaction.deleteFrom('sources').where('tenant', '=', tenant).where('id', '=', id).execute()
     await transaction.deleteFrom('source_status').where('tenant', '=', tenant).where('source', '=', id).execute()
+    await auditSource(transaction, clock, { ...row, updated_by: by }, 'source.remove', { kind, name })
   })
+}
+
+/** Says who changed what of a source; written with the change itself. */
+export async function auditSource(
+  db: Kysely<Database>,
+  clock: Clock,
+  { tenant, id, updated_by: actor }: Row,
+  action: string,
+  detail: Json,
+): Promise<void> {
+  await recordAudit(db, { tenant, actor, action, subject: `source:${id}`, detail }, clock.nowMs())
 }
 
 /** The row of a new source. Errors: InvalidSourceError, `secret_unreadable`. */
@@ -316,7 +343,8 @@ function changedMeanwhile(row: Row): AppError {
 
 function nameTaken(kind: string, name: string): (error: unknown) => never {
   return (error) => {
-    if (!(error instanceof AppError && error.code === 'metadata_conflict' && !error.retryable)) throw error
+    const isTaken = error instanceof AppError && error.code === 'metadata_conflict' && error.cause !== undefined
+    if (!isTaken || error.retryable) throw error
     throw new AppError('metadata_conflict', `There is a source of kind ${kind} named ${name} already`, { cause: error })
   }
 }

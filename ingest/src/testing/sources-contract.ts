@@ -83,6 +83,7 @@ async function storedText({ db }: Metadata): Promise<string> {
     db.selectFrom('sources').selectAll().execute(),
     db.selectFrom('source_status').selectAll().execute(),
     db.selectFrom('source_requests').selectAll().execute(),
+    db.selectFrom('audit_log').selectAll().execute(),
   ])
   return JSON.stringify(tables)
 }
