@@ -118,6 +118,8 @@ export interface Anomaly {
   readonly exhaustedAt: string | null
   readonly contributions: readonly { readonly metric: string; readonly share: number }[]
   readonly metrics: ProcessMetrics | null
+  /** The business record or line that it is about; absent where it is about numbers over time. */
+  readonly record?: unknown
   readonly verdict: Verdict | null
   readonly alertId: string | null
 }
@@ -335,32 +337,6 @@ export interface ApiKey {
 export interface ApiKeyCreated extends ApiKey {
   /** Shown this once. */
   readonly key: string
-}
-
-export interface SourceItem {
-  readonly source: string
-  readonly kind: 'agent' | 'mqtt-topic'
-  readonly name: string
-  readonly status: 'ok' | 'silent'
-  readonly version: string | null
-  readonly samplesPerSecond: number
-  readonly lastEvent: string
-  readonly lagSeconds: number
-  readonly missedBatches: number
-}
-
-export interface DeadLetter {
-  readonly time: string
-  readonly service: string
-  readonly source: string
-  readonly reason: string
-  readonly detail: string
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly payloadSize: number
-  /** Its first bytes, base64. */
-  readonly payload: string
 }
 
 /** Driftline about itself. */

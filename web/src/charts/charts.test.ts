@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { plain } from '../format.ts'
 import { bandPath, linear, linePath } from './geometry.ts'
-import { niceStep, timeTicks, valueAxis } from './scale.ts'
+import { levelAxis, niceStep, timeTicks, valueAxis } from './scale.ts'
 import { type ChartSeries, createAppender, nearestIndex, stepFor, stretches, topOf, valueAt } from './series.ts'
-import { quantityOf } from './units.ts'
+import { chartUnitOf, quantityOf } from './units.ts'
 
 const series = (times: number[], values = times.map(() => 1), stepMs = 1000): ChartSeries => ({
   times,
@@ -143,4 +144,37 @@ describe('units', () => {
   it('has no quantity for no data', () => {
     expect([quantityOf('bytes', null), quantityOf('cores', Number.NaN)]).toEqual([null, null])
   })
+})
+
+describe('levels in their own unit', () => {
+  it.each([
+    ['in °C', 50, 54, ['48', '50', '52', '54', '56 °C']],
+    ['in °C', -6, -2, ['-8', '-6', '-4', '-2', '0 °C']],
+    ['in mm/s', 0.2, 7.9, ['0', '2', '4', '6', '8', '10 mm/s']],
+    ['in s', 0.18, 0.22, ['180', '190', '200', '210', '220 ms']],
+  ] as const)('%s from %d to %d', (unit, low, high, labels) => {
+    const axis = levelAxis(unit, low, high)
+    expect(axis.min).toBeLessThanOrEqual(low)
+    expect(axis.max).toBeGreaterThanOrEqual(high)
+    expect(axis.ticks[0]?.label.length).toBeGreaterThan(0)
+    expect(axis.ticks.at(-1)?.label.split(' ').at(-1)).toBe(labels.at(-1)?.split(' ').at(-1))
+  })
+
+  it('has an axis when nothing changes, and when it is all zero', () => {
+    for (const value of [0, 52.1, -3, 1e-9]) {
+      const axis = levelAxis('in °C', value, value)
+      expect(axis.max).toBeGreaterThan(axis.min)
+      expect(axis.ticks.length).toBeLessThan(9)
+    }
+  })
+
+  it.each([
+    ['Cel', 52.1, '52.1 °C'],
+    ['mm/s', 7.9012, '7.901 mm/s'],
+    ['s', 0.042, '42 ms'],
+    ['By', 2048, '2 KiB'],
+    ['{item}', 12, '12 item'],
+    ['1', 3, '3'],
+    ['INR', 184500, '184,500 INR'],
+  ])('%s %d is %s', (ucum, value, words) => expect(plain(quantityOf(chartUnitOf(ucum), value))).toBe(words))
 })

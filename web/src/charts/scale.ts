@@ -67,6 +67,27 @@ function axisIn(unit: ChartUnit, top: number, reach: number, intervals: number, 
   return { min: 0, max: count * step * scale, ticks }
 }
 
+/**
+ * Axis of a level, such as a temperature: from just below `low` to just above `high`, and from zero where zero is near.
+ * Its steps are pleasant, and only the top tick carries the unit.
+ */
+export function levelAxis(unit: ChartUnit, low: number, high: number, intervals = 4): Axis {
+  if (low >= 0 && low <= high * 0.5) return valueAxis(unit, high, intervals)
+  const { scale, unit: name } = axisUnit(unit, Math.max(Math.abs(low), Math.abs(high)))
+  const middle = (low + high) / 2
+  // What hardly changes must not look like a storm.
+  const reach = Math.max((high - low) / 2, Math.abs(middle) * 0.05, 1e-6) * 1.1
+  const step = niceStep((reach * 2) / scale, intervals)
+  const from = Math.floor((middle - reach) / scale / step + 1e-9)
+  const to = Math.max(from + 1, Math.ceil((middle + reach) / scale / step - 1e-9))
+  const ticks: Tick[] = []
+  for (let i = from; i <= to; i++) {
+    const text = label(i * step, step)
+    ticks.push({ at: i * step * scale, label: i === to && name ? `${text} ${name}` : text })
+  }
+  return { min: from * step * scale, max: to * step * scale, ticks }
+}
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE

@@ -88,6 +88,19 @@ export function topOf(series: ChartSeries, from: number, to: number): number {
   return top
 }
 
+/** Least and most of what is in sight; null when nothing is. */
+export function extentOf(series: ChartSeries, from: number, to: number): { low: number; high: number } | null {
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < series.values.length; i++) {
+    const at = series.times[i]!
+    if (at < from - series.stepMs || at > to) continue
+    low = Math.min(low, series.low?.[i] ?? series.values[i]!)
+    high = Math.max(high, series.high?.[i] ?? series.values[i]!)
+  }
+  return low <= high ? { low, high } : null
+}
+
 /**
  * Appends live values to a series in place. Values of the same step are averaged into one point, so that a
  * live hour has the same grain as the hour that was asked for; points before `from` are let go.

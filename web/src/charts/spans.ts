@@ -35,14 +35,19 @@ export const normalSpreads = 2
  * Centre ± 2 spreads; `factor` turns the unit of the baseline into that of the chart, where nothing is more than `most`.
  * Minutes without one leave a hole.
  */
-export function bandOfBaseline(answer: BaselineAnswer, factor = 1, most = Number.POSITIVE_INFINITY): NormalBand {
+export function bandOfBaseline(
+  answer: BaselineAnswer,
+  factor = 1,
+  most = Number.POSITIVE_INFINITY,
+  least = 0,
+): NormalBand {
   const band = { times: [] as number[], low: [] as number[], centre: [] as number[], high: [] as number[] }
   for (const { time, centre, spread } of answer.points) {
     if (centre === null || spread === null || !Number.isFinite(factor)) continue
     band.times.push(Date.parse(time))
     band.centre.push(centre * factor)
-    // Nothing that is drawn from zero can be less than nothing.
-    band.low.push(Math.max(Math.min(0, centre), centre - normalSpreads * spread) * factor)
+    // What cannot be less than nothing is not usual there.
+    band.low.push(Math.max(Math.min(least, centre), centre - normalSpreads * spread) * factor)
     band.high.push(Math.min(most, (centre + normalSpreads * spread) * factor))
   }
   return { ...band, stepMs: answer.step * 1000 }
@@ -112,6 +117,12 @@ export function normalPaths(band: NormalBand, x: Place, y: Place): { readonly ar
     area += 'Z'
   }
   return { area, centre }
+}
+
+/** The least that is usual in a stretch; null where nothing is known. */
+export function bandBottom(band: NormalBand | null, fromMs: number, toMs: number): number | null {
+  const seen = (band?.times ?? []).flatMap((time, i) => (time >= fromMs && time <= toMs ? (band?.low[i] ?? []) : []))
+  return seen.length > 0 ? Math.min(...seen) : null
 }
 
 /** Highest value of the band between two moments; 0 when there is none. */

@@ -11,6 +11,8 @@ export type ChartUnit =
   | 'milliseconds'
   | 'seconds'
   | 'number'
+  /** A value of its own unit, as people write it: `in mm/s`. Its axis need not begin at zero. */
+  | `in ${string}`
 
 /** One value with its unit. */
 export function quantityOf(unit: ChartUnit, value: number | null | undefined): Quantity | null {
@@ -33,8 +35,31 @@ export function quantityOf(unit: ChartUnit, value: number | null | undefined): Q
     case 'count':
       return { value: format.count(Math.round(value)), unit: '' }
     default:
-      return format.number(value, '', Math.abs(value) < 10 ? 2 : 1)
+      return ownUnit(unit) === null
+        ? format.number(value, '', Math.abs(value) < 10 ? 2 : 1)
+        : measured(ownUnit(unit) ?? '', value)
   }
+}
+
+/** Units that people write otherwise than UCUM does. */
+const written: Readonly<Record<string, string>> = { Cel: '°C', '[degF]': '°F', Ohm: 'Ω', um: 'µm', us: 'µs', '1': '' }
+
+/** The chart unit of a UCUM unit. */
+export function chartUnitOf(ucum: string): ChartUnit {
+  if (ucum === 'By') return 'bytes'
+  if (ucum === 'By/s') return 'byteRate'
+  if (ucum === '{cpu}') return 'cores'
+  return `in ${written[ucum] ?? ucum.replace(/[{}]/g, '')}`
+}
+
+/** What stands behind `in `; null for units that are read in their own way. */
+const ownUnit = (unit: ChartUnit): string | null => (unit.startsWith('in ') ? unit.slice(3) : null)
+
+/** Durations in the unit that reads best, all else with at most four digits that mean something. */
+function measured(unit: string, value: number): Quantity | null {
+  if (unit === 's' || unit === 'ms') return splitLast(format.duration(unit === 's' ? value * 1000 : value))
+  const rounded = Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4))
+  return format.number(rounded, unit, Math.min(3, String(rounded).split('.')[1]?.length ?? 0))
 }
 
 /** `212 ms` becomes value and unit; `2 h 42 min` keeps its words and has no unit of its own. */
@@ -90,6 +115,14 @@ export function axisUnit(unit: ChartUnit, top: number): AxisUnit {
       return { scale: found.scale / 1000, unit: found.unit }
     }
     default:
-      return { scale: 1, unit: '' }
+      return ownAxis(ownUnit(unit) ?? '', top)
   }
+}
+
+/** Durations step through their units; all else stands in its own. */
+function ownAxis(unit: string, top: number): AxisUnit {
+  if (unit !== 's' && unit !== 'ms') return { scale: 1, unit }
+  const factor = unit === 's' ? 1000 : 1
+  const found = timeUnits.findLast((one) => Math.abs(top) * factor >= one.scale * 2) ?? timeUnits[0]!
+  return { scale: found.scale / factor, unit: found.unit }
 }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { ProcessItem, Status } from '../../api/types.ts'
-import { mainValues, type SeriesItem, siteOf, sitesOf } from './machine-rows.ts'
+import type { SeriesItem } from '../../charts/use-plain-series.ts'
+import { mainValues, siteOf, sitesOf } from './machine-rows.ts'
 
 const machine = (id: string, status: Status = 'ok', drift: number | null = 0): ProcessItem => ({
   processId: id,

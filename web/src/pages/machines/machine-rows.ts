@@ -1,4 +1,5 @@
 import type { ProcessItem, Status } from '../../api/types.ts'
+import { plainSeries, type SeriesItem } from '../../charts/use-plain-series.ts'
 import { idParts } from '../../process-id.ts'
 import { compare, matches, type SortKey } from '../overview/rows.ts'
 
@@ -60,23 +61,6 @@ export function sitesOf(
         .length,
     }))
 }
-
-/** A metric of a machine with its last value, as the API lists them. */
-export interface SeriesItem {
-  readonly metric: string
-  readonly unit: string
-  readonly kind: string
-  readonly attributes: Readonly<Record<string, string>>
-  readonly lastValue: number | null
-  readonly lastTime: string | null
-}
-
-/** What has columns or pages of its own. */
-const known = /^(process\.(execution\.time|events|events\.failed|success|count)|device\.up$|log\.)/
-
-/** Plain levels of a process: what is measured, without what makes its KPIs. */
-export const plainSeries = (series: readonly SeriesItem[]): SeriesItem[] =>
-  series.filter((one) => !known.test(one.metric))
 
 /** The few values that a row has room for: the one that is off first, then by name. */
 export function mainValues(series: readonly SeriesItem[], off: string | null, most: number): SeriesItem[] {

@@ -1,7 +1,7 @@
 import { onScopeDispose, type Ref, shallowRef, watch } from 'vue'
 import { api, type Page } from '../../api/client.ts'
+import type { SeriesItem } from '../../charts/use-plain-series.ts'
 import { useTime } from '../../state/time.ts'
-import type { SeriesItem } from './machine-rows.ts'
 
 const refreshMs = 10_000
 /** A page of machines: more are not asked about one by one. */

@@ -10,7 +10,8 @@ interface TypedUnit {
   readonly factor: number
 }
 
-const typedUnits: Readonly<Record<ChartUnit, TypedUnit>> = {
+const plainUnit: TypedUnit = { unit: '', factor: 1 }
+const typedUnits: Readonly<Record<Exclude<ChartUnit, `in ${string}`>, TypedUnit>> = {
   cores: { unit: '% of a core', factor: 100 },
   share: { unit: '%', factor: 100 },
   bytes: { unit: 'MiB', factor: 1 / 2 ** 20 },
@@ -23,7 +24,11 @@ const typedUnits: Readonly<Record<ChartUnit, TypedUnit>> = {
 }
 
 /** In what the limits of a KPI are typed; metrics of other names are typed as they are stored. */
-export const typedUnitOf = (metric: string): TypedUnit => typedUnits[kpiNames[metric.trim()]?.unit ?? 'number']
+export const typedUnitOf = (metric: string): TypedUnit => asTyped(kpiNames[metric.trim()]?.unit ?? 'number')
+
+function asTyped(unit: ChartUnit): TypedUnit {
+  return unit in typedUnits ? typedUnits[unit as keyof typeof typedUnits] : plainUnit
+}
 
 /** A stored limit as pages show such values. */
 export function limitWords(metric: string, limit: number): string {
