@@ -26,6 +26,14 @@ const durationOf = (item: ProcessItem): Quantity | null => {
   return words.length === 2 ? { value: words[0] ?? '', unit: words[1] ?? '' } : { value: text, unit: '' }
 }
 
+/** What a kind does so often; starts of a group need no word. */
+const throughputNouns: Partial<Record<ProcessItem['kind'], string>> = {
+  device: 'msg',
+  log: 'lines',
+  service: 'req',
+  flow: 'runs',
+}
+
 /** The columns of numbers, right aligned. */
 export const columns: readonly Column[] = [
   {
@@ -59,10 +67,10 @@ export const columns: readonly Column[] = [
     key: 'throughput',
     name: 'Throughput',
     about: 'Starts per second of a group; events of other kinds',
-    width: '5.75rem',
+    width: '6.5rem',
     kpi: 'throughput',
     from: 880,
-    show: (item) => format.rate(values.throughput(item)),
+    show: (item) => format.rate(values.throughput(item), throughputNouns[item.kind] ?? ''),
   },
   {
     key: 'cpu',
