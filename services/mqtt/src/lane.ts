@@ -50,6 +50,8 @@ export interface LaneTaker<Batch> {
  */
 export interface Lane {
   take(message: MqttMessage, settle: (() => void) | null, byteLength: number): void
+  /** Waits with the others for what was put together beside `take`. */
+  hold(settle: (() => void) | null, byteLength: number): void
   /** Something was put together without a message. */
   nudge(): void
   readonly heldMessages: number
@@ -146,18 +148,23 @@ export function createLane<Batch>(
     else timer ??= setTimeout(() => void work(), limits.lingerMs)
   }
 
+  const hold = (settle: (() => void) | null, byteLength: number): void => {
+    if (settle !== null) settles.push(settle)
+    messages += 1
+    bytes += byteLength
+    heldMessages += 1
+    heldBytes += byteLength
+    checkRoom()
+    schedule()
+  }
+
   return {
     take(message, settle, byteLength) {
       if (abandoned) return
       taker.read(message, byteLength)
-      if (settle !== null) settles.push(settle)
-      messages += 1
-      bytes += message.payload.length
-      heldMessages += 1
-      heldBytes += message.payload.length
-      checkRoom()
-      schedule()
+      hold(settle, message.payload.length)
     },
+    hold,
     nudge() {
       if (!working && !abandoned) timer ??= setTimeout(() => void work(), limits.lingerMs)
     },

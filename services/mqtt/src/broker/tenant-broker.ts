@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '@driftline/platform/clock'
-import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes'
+import type { Aedes, AedesPublishPacket, Client, PublishPacket } from 'aedes'
 import type { MqttMessage, OutgoingMessage } from '../message.ts'
 import { boundPersistence, type Persistence, type SessionStore } from './bounded-persistence.ts'
 import type { BrokerLimits } from './broker-limits.ts'
@@ -78,7 +78,9 @@ export async function createTenantBroker(limits: BrokerLimits, deps: TenantBroke
     deps.take(message, () => done(null))
   }
 
-  const aedes = await Aedes.createBroker({
+  // Whom nobody connects to does not pay for the library.
+  const { Aedes: Broker } = await import('aedes')
+  const aedes = await Broker.createBroker({
     concurrency: 1000,
     drainTimeout: limits.slowSubscriberMs,
     connectTimeout: limits.connectTimeoutMs,

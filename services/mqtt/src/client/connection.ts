@@ -60,7 +60,7 @@ export interface Subscription {
 export interface ConnectionEvents {
   /** The broker has let us in. */
   opened(sessionPresent: boolean): void
-  /** A message; its payload is only valid during the call, and cut off when `byteLength` is larger. */
+  /** A message; its payload is only valid during the call, and cut off when `byteLength`, then of the packet, is larger. */
   message(packet: PublishPacket, topic: string, payload: Buffer, byteLength: number): void
   /** The last call. Null after `end`. */
   closed(problem: BrokerProblem | null): void
@@ -175,12 +175,15 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     events.opened(packet.sessionPresent)
   }
 
-  const onPublish = (bytes: Buffer, from: number, to: number, byteLength: number): void => {
+  const onPublish = (bytes: Buffer, from: number, to: number, wholeLength: number | null): void => {
     const packet = readPublish(bytes, from, to, protocol)
     if (packet !== null && packet.topic !== '' && packet.topicAlias > 0) aliases.set(packet.topicAlias, packet.topic)
     const topic = packet === null ? undefined : packet.topic || aliases.get(packet.topicAlias)
     if (packet === null || topic === undefined) fail(malformed('a PUBLISH that cannot be read'))
-    else events.message(packet, topic, bytes.subarray(packet.payloadFrom, to), byteLength)
+    else {
+      const payload = bytes.subarray(packet.payloadFrom, to)
+      events.message(packet, topic, payload, wholeLength ?? payload.length)
+    }
   }
 
   const control = parser({ protocolVersion: protocol })
@@ -205,7 +208,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   const framer = createFramer(limits.packetBytesMax, {
     frame(bytes, from, to) {
       if (phase === 'closed' || phase === 'ending') return
-      if (typeOfPacket(bytes, from) === PUBLISH && phase === 'open') onPublish(bytes, from, to, to - from)
+      if (typeOfPacket(bytes, from) === PUBLISH && phase === 'open') onPublish(bytes, from, to, null)
       else onControl(bytes, from, to)
     },
     oversized(head, byteLength) {
@@ -247,7 +250,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
         subscriptions: subscriptions.map(({ filter, qos }) => ({
           topic: filter,
           qos,
-          ...(protocol === 5 && { nl: true, rap: false, rh: retained === 'always' ? 0 : 1 }),
+          ...(protocol === 5 && { nl: false, rap: false, rh: retained === 'always' ? 0 : 1 }),
         })),
       })),
     async unsubscribe(filters) {

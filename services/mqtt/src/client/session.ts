@@ -1,5 +1,5 @@
 import type { Logger } from '@driftline/platform/logger'
-import type { MqttMessage, OutgoingMessage } from '../message.ts'
+import type { LastWill, MqttMessage, OutgoingMessage } from '../message.ts'
 import { type BrokerProblem, problemOfError } from './broker-problem.ts'
 import { type Connection, type ConnectionOptions, openConnection } from './connection.ts'
 import { separateFilters } from './filters.ts'
@@ -14,7 +14,17 @@ export interface SessionConfig {
   readonly filters: readonly string[]
   /** QoS of the subscriptions. At 1 what comes is acknowledged when its taker says so. */
   readonly qos: 0 | 1
+  /** What is told of ourselves around each connection; made anew for each, with the time at which it is made. */
+  readonly presence?: (connectMs: number) => Presence
   readonly backoff: { readonly firstMs: number; readonly longestMs: number }
+}
+
+export interface Presence {
+  readonly will: LastWill
+  /** Published once subscriptions are acknowledged. */
+  readonly online: OutgoingMessage
+  /** Published before a connection is closed on purpose: a broker sends no will then. */
+  offline(nowMs: number): OutgoingMessage
 }
 
 export const sessionBackoff = { firstMs: 500, longestMs: 30_000 }
@@ -41,6 +51,8 @@ export interface Session {
   setFilters(filters: readonly string[]): void
   /** Answers false while there is no connection. */
   publish(message: OutgoingMessage): boolean
+  /** Somebody said that we were gone: it is put right. */
+  sayOnline(): void
   pause(): void
   resume(): void
   /** With `forget` the broker keeps nothing for us. */
@@ -72,6 +84,7 @@ export function createSession(
   let filters = separateFilters(config.filters)
   let subscribed: ReadonlySet<string> | null = null
   let connection: Connection | null = null
+  let presence: Presence | null = null
   let isOpen = false
   let paused = false
   let stopped = false
@@ -94,27 +107,38 @@ export function createSession(
   }
 
   const open = (): Connection => {
-    const mine = openConnection(config.connection, {
-      opened(sessionPresent) {
-        if (!sessionPresent) unsettled.clear()
-        isOpen = true
-        if (paused) mine.pause()
-        failuresInRow = 0
-        become({ phase: 'connected' })
-        // What the broker still knows of us may be more than we know of it: after a start, all is asked for again.
-        if (!sessionPresent) subscribed = null
-        sync(sessionPresent ? 'when new' : 'always')
-        taker.connected?.()
+    presence = config.presence?.(deps.nowMs()) ?? null
+    const mine = openConnection(
+      { ...config.connection, will: presence?.will },
+      {
+        opened(sessionPresent) {
+          if (!sessionPresent) unsettled.clear()
+          isOpen = true
+          if (paused) mine.pause()
+          failuresInRow = 0
+          become({ phase: 'connected' })
+          // What the broker still knows of us may be more than we know of it: after a start, all is asked for again.
+          if (!sessionPresent) subscribed = null
+          sync(sessionPresent ? 'when new' : 'always')
+          sayOnline()
+          taker.connected?.()
+        },
+        message: (packet, topic, payload, byteLength) => receive(mine, packet, topic, payload, byteLength),
+        closed(problem) {
+          if (connection !== mine) return
+          connection = null
+          isOpen = false
+          if (!stopped && problem !== null) comeBack(problem)
+        },
       },
-      message: (packet, topic, payload, byteLength) => receive(mine, packet, topic, payload, byteLength),
-      closed(problem) {
-        if (connection !== mine) return
-        connection = null
-        isOpen = false
-        if (!stopped && problem !== null) comeBack(problem)
-      },
-    })
+    )
     return mine
+  }
+
+  const sayOnline = (): void => {
+    changing = changing.then(() => {
+      if (presence !== null && isOpen) connection?.publish(presence.online)
+    })
   }
 
   const comeBack = (problem: BrokerProblem): void => {
@@ -203,6 +227,7 @@ export function createSession(
       connection.publish(message)
       return true
     },
+    sayOnline,
     pause() {
       paused = true
       // The answer to our CONNECT is read in any case.
@@ -219,6 +244,7 @@ export function createSession(
       if (last !== null && isOpen && forget && filters.length > 0) {
         await Promise.race([last.unsubscribe(filters), new Promise((resolve) => setTimeout(resolve, 1000).unref())])
       }
+      if (last !== null && isOpen && presence !== null) last.publish(presence.offline(deps.nowMs()))
       await last?.end({ forget })
       become({ phase: 'stopped' })
     },
