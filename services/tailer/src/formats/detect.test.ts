@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { detectFormat } from './detect.ts'
+import { detectedFormat, detectFormat } from './detect.ts'
 import type { FormatName } from './log-format.ts'
 import { linesOf } from './testing/read-lines.ts'
 
@@ -81,6 +81,20 @@ describe('what fields are', () => {
       { field: 'order.amount', metric: 'order.amount', unit: 'INR', aggregation: 'sum' },
       { field: 'http.bytes', metric: 'http.bytes', unit: 'By', aggregation: 'sum' },
     ])
+    const looks = Object.fromEntries(
+      detectedFormat(first!).fields.map((field) => [field.name, `${field.looksLike} ${field.unit}`.trim()]),
+    )
+    expect(looks).toEqual({
+      when: 'time',
+      sev: 'level',
+      'order.amount': 'amount INR',
+      'order.currency': 'text',
+      'http.responseTimeMs': 'duration ms',
+      'http.bytes': 'size By',
+      'queue.latency': 'duration s',
+      count: 'number',
+      customer: 'text',
+    })
     const amount = first!.fields.find(({ name }) => name === 'order.amount')
     expect(amount).toMatchObject({ share: 1, numbers: 1, min: 0.5, max: 4900.5, example: '0.5', distinct: 20 })
   })

@@ -1,4 +1,5 @@
 import type { LogMetric } from '@driftline/ingest/definitions/logs'
+import type { DetectedFormat } from '@driftline/ingest/request-types'
 import { type FieldProfile, profileFields } from './field-profile.ts'
 import type { DurationUnit, FormatName, FormatSettings, LineBatch, LogFormat } from './log-format.ts'
 import { parseLines } from './parse-lines.ts'
@@ -153,3 +154,31 @@ const metricOf = (field: string, unit: string, aggregation: LogMetric['aggregati
   unit,
   aggregation,
 })
+
+/** The proposal as the live preview shows it. */
+export function detectedFormat({ format, confidence, reason, fields, ...found }: FormatProposal): DetectedFormat {
+  const lookOf = (field: FieldProfile): { looksLike: DetectedFormat['fields'][number]['looksLike']; unit: string } => {
+    const { name } = field
+    if (name === found.timeField) return { looksLike: 'time', unit: '' }
+    if (name === found.levelField) return { looksLike: 'level', unit: '' }
+    if (STATUS.test(name) && (field.min ?? 0) >= 100 && (field.max ?? 0) <= 599)
+      return { looksLike: 'status', unit: '' }
+    const [duration] = durationOf(field)
+    if (duration !== undefined) return { looksLike: 'duration', unit: duration.unit }
+    const unit = found.metrics.find((metric) => metric.field === name)?.unit ?? ''
+    if (field.numbers < 0.8) return { looksLike: 'text', unit: '' }
+    if (AMOUNT.test(name)) return { looksLike: 'amount', unit }
+    return SIZE.test(name) ? { looksLike: 'size', unit: 'By' } : { looksLike: 'number', unit }
+  }
+  return {
+    format,
+    confidence,
+    reason,
+    fields: fields
+      .slice(0, FIELDS_SHOWN_MAX)
+      .map((field) => ({ name: field.name, example: field.example, ...lookOf(field) })),
+  }
+}
+
+const STATUS = /status/i
+const FIELDS_SHOWN_MAX = 100
