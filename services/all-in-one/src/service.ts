@@ -5,6 +5,7 @@ import { createHistoryReader } from '@driftline/analyzer/history/history-reader'
 import { createAnalyzer } from '@driftline/analyzer/service'
 import { createGateway } from '@driftline/gateway/service'
 import { createFileSources } from '@driftline/ingest/file-sources'
+import { createPushService } from '@driftline/intake/push/push-service'
 import { createIntake } from '@driftline/intake/service'
 import { createTicker, tickerDefaults } from '@driftline/intake/ticker'
 import { accessDefaults, createAccess } from '@driftline/platform/access/access'
@@ -38,7 +39,8 @@ export function createAllInOne(
   const { bus, analytics, metadata, hotState, sealer, dataDir } = engines
   const shared = { ...deps, bus, analytics, metadata, hotState, sealer }
   const access = createAccess(accessDefaults, shared)
-  const intake = createIntake(config.intake, { ...shared, access })
+  const push = createPushService(config.intake.push, { ...shared, access })
+  const intake = createIntake(config.intake, { ...shared, access, services: push.services })
   const { bind, tls } = config.intake
   let doorPort: number | null = null
   /** The gateway starts before the intake, and tells new hosts its port from then on. */
@@ -53,6 +55,7 @@ export function createAllInOne(
     ...shared,
     access,
     agentDoor: () => (doorPort === null ? null : { port: doorPort, tls: tls !== null, bind }),
+    routers: [push.http],
   })
   let firstAdmin: FirstAdmin | null = null
   const accounts: Component = {
@@ -78,6 +81,7 @@ export function createAllInOne(
         checkpoints: createFileCheckpoints({ dataDir }),
         history: createHistoryReader(shared),
       }),
+      ...push.components,
       gateway,
       intake,
       agentDoor,

@@ -5,7 +5,7 @@ import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
 import { bearerToken, grpcError, grpcStatus } from '@driftline/platform/grpc/grpc-errors'
 import { createGrpcHealth } from '@driftline/platform/grpc/grpc-health'
-import { createGrpcServer } from '@driftline/platform/grpc/grpc-server'
+import { createGrpcServer, type GrpcServiceBinding } from '@driftline/platform/grpc/grpc-server'
 import { grpcService } from '@driftline/platform/grpc/grpc-service'
 import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
@@ -15,7 +15,7 @@ import { type ServerErrorResponse, status } from '@grpc/grpc-js'
 import { createStreamState } from './collect/admit.ts'
 import { type CollectCall, type CollectConfig, type CollectStream, serveCollect } from './collect/collect-stream.ts'
 import { createSourceLanes } from './collect/source-lanes.ts'
-import type { IntakeConfig } from './config.ts'
+import type { AgentDoorConfig } from './config.ts'
 import { createIntakeMetrics } from './intake-metrics.ts'
 
 /** Whose key it is, as far as the intake cares. */
@@ -31,6 +31,8 @@ export interface IntakeDeps {
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock
+  /** Other services that answer on the same port. */
+  readonly services?: readonly GrpcServiceBinding[]
 }
 
 /** The gRPC door for agents. `port()` answers after the start. */
@@ -45,7 +47,7 @@ const SHUT_AFTER_FAILURE_MS = 5000
 const REAUTHENTICATE_MS = 60_000
 const DEAD_LETTER_ALLOWANCE = { service: 'intake', burst: 20, perSecond: 2 }
 
-export function createIntake(config: IntakeConfig, deps: IntakeDeps): Intake {
+export function createIntake(config: AgentDoorConfig, deps: IntakeDeps): Intake {
   const health = createGrpcHealth([IntakeService.typeName])
   const streams = new Set<CollectStream>()
   const setServing = (serving: boolean): void => {
@@ -73,7 +75,7 @@ export function createIntake(config: IntakeConfig, deps: IntakeDeps): Intake {
       maxConcurrentCalls: 100,
       stopGraceMs: STOP_GRACE_MS,
     },
-    [service, health],
+    [service, health, ...(deps.services ?? [])],
   )
   return {
     name: 'intake',
@@ -101,7 +103,7 @@ export function createIntake(config: IntakeConfig, deps: IntakeDeps): Intake {
 type Collect = (call: CollectCall) => Promise<void>
 
 function createCollect(
-  config: IntakeConfig,
+  config: AgentDoorConfig,
   deps: IntakeDeps,
   streams: Set<CollectStream>,
   onPublished: (confirmed: boolean) => void,
@@ -145,7 +147,7 @@ function createCollect(
   }
 }
 
-function collectConfigOf(config: IntakeConfig): CollectConfig {
+function collectConfigOf(config: AgentDoorConfig): CollectConfig {
   return {
     limits: config.limits,
     window: config.window,

@@ -77,21 +77,21 @@ function addPoint(member: Member, point: DistributionPoint, sink: PointSink, kpi
   const { timeMs } = point
   const count = handleOf(member, sink, '.count', kind, '{event}')
   if (typeof count !== 'number') return count
-  sink.add(count, timeMs, point.count)
+  // What cannot be taken of a point is refused once, by its count.
+  if (!sink.add(count, timeMs, point.count)) return null
   const tell = (suffix: string, value: number | null, as = MetricKind.GAUGE): void => {
-    if (value === null) return
+    if (value === null || !Number.isFinite(value)) return
     const handle = handleOf(member, sink, suffix, as, series.unit)
     if (typeof handle === 'number') sink.add(handle, timeMs, value)
     // The point itself was taken, by its count.
-    else sink.refuse({ ...handle, count: 0, payload: () => distributionLetter(series, point) })
+    else sink.refuse({ ...handle, count: 0, payload: () => distributionLetter(series, point), replayable: true })
   }
   tell('.sum', point.sum, kind)
   tell('.min', point.min)
   tell('.max', point.max)
   for (let i = 0; i < point.quantiles.length; i += 2) {
-    const value = point.quantiles[i + 1]!
-    // A quantile of nothing is NaN.
-    if (!Number.isNaN(value)) tell(`/${point.quantiles[i]}`, value)
+    // A quantile of nothing is NaN, and is not told.
+    tell(`/${point.quantiles[i]}`, point.quantiles[i + 1]!)
   }
   const interval = intervalOf(member, point)
   if (interval === null) return null

@@ -210,6 +210,7 @@ function readNumberPoint(metric: Metric, end: number): void {
       ...handle,
       count: 1,
       payload: () => ('reason' in series ? raw : sampleLetter(series, timeMs, value)),
+      replayable: !('reason' in series),
     })
   }
 }

@@ -173,6 +173,7 @@ describe('a series that is not taken', () => {
       value: 2,
       time: new Date(NOW + 1).toISOString(),
       unit: '',
+      kind: 'gauge',
       attributes: { __proto__x: '1' },
     })
   })

@@ -185,7 +185,7 @@ function readSamples(wire: Wire, end: number, count: number, handle: Handle, con
   const { reason, detail, series } = handle
   const raw = wire.bytes.slice(wire.at - Math.min(wire.at, 4096), wire.at)
   const payload = (): Uint8Array => (series === null ? raw : sampleLetter(series, refusedTimeMs, refusedValue))
-  sink.refuse({ reason, detail, count, payload })
+  sink.refuse({ reason, detail, count, payload, replayable: series !== null })
 }
 
 function addOdd(wire: Wire, valueAt: number, handle: number, timeMs: number, value: number, sink: PointSink): void {

@@ -25,6 +25,7 @@ export function createRecordingSink(refuse: (series: SeriesText) => Refused | nu
     },
     add(handle, timeMs, value) {
       sink.added.push({ handle, timeMs, value })
+      return true
     },
     skip(reason, count) {
       sink.skipped[reason] = (sink.skipped[reason] ?? 0) + count

@@ -1,14 +1,19 @@
 /** Why bytes are not a Snappy block, or not one that is taken. */
-export type SnappyProblem = 'snappy_malformed' | 'body_too_large'
+export type SnappyProblem = 'snappy_malformed' | 'body_too_large' | 'no_room'
 
 /** Three bytes say a copy of 64 at most. */
 const GROWTH_MAX = 22
 
 /**
  * Decodes a block of the Snappy format (not the framing format), at most `bytesMax` long. The length that the block
- * declares is checked against that, and against what so many bytes can stand for, before memory is taken.
+ * declares is checked against that, and against what so many bytes can stand for, before memory is taken; `mayTake` may
+ * refuse it for want of room.
  */
-export function decodeSnappy(block: Uint8Array, bytesMax: number): Uint8Array<ArrayBuffer> | SnappyProblem {
+export function decodeSnappy(
+  block: Uint8Array,
+  bytesMax: number,
+  mayTake: (length: number) => boolean = () => true,
+): Uint8Array<ArrayBuffer> | SnappyProblem {
   let length = 0
   let at = 0
   for (let shift = 0; ; shift += 7) {
@@ -19,6 +24,7 @@ export function decodeSnappy(block: Uint8Array, bytesMax: number): Uint8Array<Ar
   }
   if (length > bytesMax) return 'body_too_large'
   if (length > block.length * GROWTH_MAX) return 'snappy_malformed'
+  if (!mayTake(length)) return 'no_room'
   const out = new Uint8Array(length)
   return unpack(block, at, out) ? out : 'snappy_malformed'
 }
