@@ -172,6 +172,26 @@ function describePreviews(rig: () => SourcesRig): void {
     await desk.stop()
   })
 
+  it('does not stumble over one that it cannot take up, and stops though a handler does not', async () => {
+    const asks = createSourceAsks(rig())
+    let running = 0
+    const desk = await openDesk(rig(), 'one', {
+      concerns: (task) => {
+        if (task.source === 'stumble') throw new TypeError('a bug')
+        return true
+      },
+      preview: () => {
+        running += 1
+        return new Promise(() => {})
+      },
+    })
+    const odd = await asks.preview(TENANT, { ...fileAsk(), source: 'stumble' }, BY)
+    const good = await asks.preview(TENANT, fileAsk(), BY)
+    await eventually('the one behind it runs', () => running === 1)
+    await desk.stop()
+    for (const { id } of [odd, good]) await asks.cancelPreview(TENANT, id)
+  })
+
   it('bounds what is answered, the newest first', async () => {
     const asks = createSourceAsks(rig())
     const desk = await openDesk(rig(), 'one')

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sealer } from '@driftline/platform/access/sealing'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
@@ -45,6 +47,8 @@ export interface RequestDeskDeps {
 const EVERY_MS = 500
 const LEASE_MS = 15_000
 const CLEAN_EVERY_MS = 60_000
+/** For handlers that do not end; what they do is not answered then. */
+const STOP_WAITS_MS = 3000
 const PREVIEW_KEPT_MS = 600_000
 /** As long as dead letters are kept. */
 const REPLAY_KEPT_MS = 7 * 24 * 3_600_000
@@ -68,7 +72,8 @@ interface LivePreview {
 /** Answers what people ask of the sources of a service. Of several instances one answers each request. */
 export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDeps): Component {
   const { logger, clock, handlers } = deps
-  const desk = `${config.service} ${config.instance}`
+  // Two that were given one name by mistake are still two, and so is one that starts again.
+  const desk = `${config.service} ${config.instance} ${randomUUID()}`
   const live = new Map<string, LivePreview>()
   const passed = new Map<string, number>()
   const replaying = new Set<Promise<void>>()
@@ -94,7 +99,14 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
       const key = keyOf(row)
       if (row.leased_until.getTime() > nowMs || live.has(key) || (passed.get(key) ?? 0) > nowMs) continue
       if (row.kind === 'preview' ? live.size >= PREVIEWS_MAX : replaying.size >= REPLAYS_AT_ONCE) continue
-      await take(row, nowMs)
+      try {
+        await take(row, nowMs)
+      } catch (error) {
+        if (error instanceof AppError) throw error
+        // A request that we stumble over must not keep us from those behind it.
+        logger.error({ component: 'source-requests', error }, 'a request cannot be taken up')
+        passed.set(key, nowMs + PASSED_FOR_MS)
+      }
     }
     await store.renew([...live.values()], nowMs)
   }
@@ -153,7 +165,7 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
   }
 
   const runReplay = async (row: RequestRow, task: ReplayTask): Promise<void> => {
-    const answer = await inTime(handlers.replay(task)).catch((error: unknown): ReplayAnswer => {
+    const answer = await inTime(async () => handlers.replay(task)).catch((error: unknown): ReplayAnswer => {
       logger.warn({ component: 'source-requests', error }, 'a replay failed')
       return { outcome: 'refused', reason: 'replay_failed', detail: sayOf(error) }
     })
@@ -203,10 +215,12 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
       stopped = true
       for (const timer of timers) clearInterval(timer)
       await Promise.all([polling, reporting])
-      await Promise.all(replaying)
       const running = [...live.values()]
       for (const { abort } of running) abort.abort()
-      await Promise.all(running.map(({ done }) => done))
+      const ended = Promise.all([...replaying, ...running.map(({ done }) => done)])
+      const patience = new AbortController()
+      await Promise.race([ended, sleep(STOP_WAITS_MS, undefined, { signal: patience.signal }).catch(() => {})])
+      patience.abort()
       // Another instance takes over at once instead of waiting for the lease to end.
       await store.release(running).catch(sayFailed)
     },
@@ -214,13 +228,13 @@ export function createRequestDesk(config: RequestDeskConfig, deps: RequestDeskDe
 }
 
 /** Errors: `timeout`, and those of the work. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
+async function inTime<T>(work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new AppError('timeout', 'The replay took too long')), REPLAY_TAKES_MAX_MS)
   })
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work(), late])
   } finally {
     clearTimeout(timer)
   }
@@ -287,8 +301,8 @@ function createRequestStore(config: RequestDeskConfig, owner: string, { metadata
         if (found.kind === 'replay') return { value: { ...(asked as ReplayAsk), tenant } }
         return { value: { ...(await withSavedSecrets(metadata, sealer, tenant, asked as PreviewAsk)), tenant, id } }
       } catch (error) {
-        if (error instanceof AppError && !error.retryable) return { problem: error.message }
-        throw error
+        if (error instanceof AppError && error.retryable) throw error
+        return { problem: error instanceof AppError ? error.message : 'What is asked cannot be read' }
       }
     },
 
