@@ -1,3 +1,4 @@
+import { createFileSources, readFileSources } from '@driftline/ingest/file-sources'
 import { accessDefaults, createAccess } from '@driftline/platform/access/access'
 import type { Component } from '@driftline/platform/lifecycle'
 import { runService } from '@driftline/platform/run-service'
@@ -11,7 +12,11 @@ await runService(
     name: 'gateway',
     topics,
     engines: ['metadata', 'hotState', 'analytics', 'bus'],
-    readConfig: (source) => ({ ...readGatewayConfig(source), ...readSettings(source, accountSettings) }),
+    readConfig: (source) => ({
+      ...readGatewayConfig(source),
+      ...readSettings(source, accountSettings),
+      sources: readFileSources(source),
+    }),
     components: (config, { engines, logger, metrics, clock }) => {
       const deps = { ...engines, logger, metrics, clock }
       const access = createAccess(accessDefaults, deps)
@@ -24,7 +29,11 @@ await runService(
         },
         async stop() {},
       }
-      return [accounts, createGateway(config, { ...deps, access })]
+      return [
+        accounts,
+        createFileSources({ sources: config.sources }, deps),
+        createGateway(config, { ...deps, access }),
+      ]
     },
   },
   process.argv.slice(2),
