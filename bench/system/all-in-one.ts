@@ -30,6 +30,7 @@ export async function startProduct(dataDir: string): Promise<RunningProduct> {
       DRIFTLINE_DATA_DIR: dataDir,
       DRIFTLINE_HTTP_PORT: '0',
       DRIFTLINE_GRPC_PORT: '0',
+      DRIFTLINE_MQTT_PORT: '0',
       DRIFTLINE_MONITOR_GRPC_PORT: '0',
       DRIFTLINE_ADMIN_PASSWORD: PASSWORD,
       DRIFTLINE_LOG_LEVEL: 'warn',

@@ -95,6 +95,7 @@ describeWithServer('chromium', 'a process that burns every core', (browser) => {
         DRIFTLINE_DATA_DIR: join(directory, 'data'),
         DRIFTLINE_HTTP_PORT: String(httpPort),
         DRIFTLINE_GRPC_PORT: '0',
+        DRIFTLINE_MQTT_PORT: '0',
         DRIFTLINE_MONITOR_GRPC_PORT: String(monitorPort),
         DRIFTLINE_ADMIN_PASSWORD: PASSWORD,
       },

@@ -32,6 +32,7 @@ function makeRun(httpPort: number): RunningChild {
       DRIFTLINE_DATA_DIR: dataDir,
       DRIFTLINE_HTTP_PORT: String(httpPort),
       DRIFTLINE_GRPC_PORT: '0',
+      DRIFTLINE_MQTT_PORT: '0',
       DRIFTLINE_MONITOR_GRPC_PORT: '0',
     },
     detached: true,

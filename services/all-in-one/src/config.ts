@@ -4,6 +4,7 @@ import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config
 import { accountSettings, gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
 import { fileSourceSettings, readFileSources } from '@driftline/ingest/file-sources'
 import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
+import { mqttSettings, readMqttConfig } from '@driftline/mqtt/config'
 import { engineSettings, readEnginesConfig } from '@driftline/platform/engines'
 import { serviceSettings } from '@driftline/platform/run-service'
 import {
@@ -30,6 +31,7 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Gateway: web app, API, live channel', spec: gatewaySettings },
   { title: 'Intake: the door for agents', spec: intakeSettings },
   { title: 'Sources', spec: fileSourceSettings },
+  { title: 'MQTT: sources and the embedded broker', spec: mqttSettings },
   { title: 'Engines and retention', spec: engineSettings },
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
@@ -55,6 +57,7 @@ export function readAllInOneConfig(source: SettingsSource, options: { readonly m
     analyzer: () => readAnalyzerConfig(source),
     gateway: () => readGatewayConfig(source),
     intake: () => readIntakeConfig(source),
+    mqtt: () => readMqttConfig(source),
     sources: () => readFileSources(source),
     writer: () => readWriterConfig(source),
     processMonitor: () => readSettings(source, processMonitorSettings),

@@ -13,7 +13,18 @@ function namesOf(yaml: unknown): string[] {
 
 test('consumers start before producers, and everything after its engines', () => {
   const names = namesOf({})
-  const order = ['data directory', 'bus', 'writer', 'alerter', 'analyzer', 'gateway', 'intake', 'ticker', 'agent']
+  const order = [
+    'data directory',
+    'bus',
+    'writer',
+    'alerter',
+    'analyzer',
+    'gateway',
+    'intake',
+    'ticker',
+    'mqtt',
+    'agent',
+  ]
   expect(names.filter((name) => order.includes(name))).toEqual(order)
 })
 

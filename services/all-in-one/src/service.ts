@@ -8,6 +8,7 @@ import { createFileSources } from '@driftline/ingest/file-sources'
 import { createPushService } from '@driftline/intake/push/push-service'
 import { createIntake } from '@driftline/intake/service'
 import { createTicker, tickerDefaults } from '@driftline/intake/ticker'
+import { createMqtt } from '@driftline/mqtt/service'
 import { accessDefaults, createAccess } from '@driftline/platform/access/access'
 import type { FirstAdmin } from '@driftline/platform/access/first-admin'
 import type { Clock } from '@driftline/platform/clock'
@@ -86,6 +87,7 @@ export function createAllInOne(
       intake,
       agentDoor,
       createTicker({ ...tickerDefaults, instance: config.intake.instance }, shared),
+      createMqtt(config.mqtt, { ...shared, access }),
       ...(config.common.monitoringEnabled ? [agent] : []),
     ],
     address: () => addressOf(config.gateway, gateway.port()),

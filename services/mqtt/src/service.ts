@@ -5,6 +5,7 @@ import { createSourceWatch } from '@driftline/ingest/source-watch'
 import type { Sealer } from '@driftline/platform/access/sealing'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
+import { AppError } from '@driftline/platform/errors'
 import type { HotState } from '@driftline/platform/hot-state/hot-state'
 import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
@@ -93,6 +94,16 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
       },
     },
   )
+  /** Another broker may have the port, often on machines that speak MQTT: then this one is read as a source instead. */
+  const startBroker = async (): Promise<void> => {
+    try {
+      await broker?.start()
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'port_in_use')) throw error
+      logger.warn(error.message)
+      sources.embeddedFailed(error.message)
+    }
+  }
   let ticking: NodeJS.Timeout | undefined
   return {
     name: SERVICE,
@@ -102,7 +113,7 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
       await board.start()
       // Definitions come first: a message that comes before them would be taken for one that nobody maps.
       await watch.start()
-      await broker?.start()
+      await startBroker()
       await desk.start()
       ticking = setInterval(() => {
         book.sweep()

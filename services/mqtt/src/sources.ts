@@ -50,6 +50,8 @@ export interface Sources {
   /** Gives a message of the embedded broker to the sources of its tenant. */
   takeEmbedded(tenant: string, message: MqttMessage, settle: () => void): void
   find(tenant: string, id: string): RunningSource | null
+  /** The embedded broker does not run, and why. */
+  embeddedFailed(message: string): void
   tick(nowMs: number): void
   /** Makes durable what was taken, for at most so long. */
   drain(timeoutMs: number): Promise<void>
@@ -83,6 +85,7 @@ export function createSources(config: SourcesConfig, deps: SourcesDeps): Sources
   /** Sources of the embedded broker by tenant. */
   const embedded = new Map<string, Managed[]>()
   const tenants = new Set([FIRST_TENANT])
+  let embeddedProblem = config.embedded ? null : 'The embedded broker is switched off: set mqtt.embedded.'
   let stopped = false
   let invalidBefore: readonly InvalidSource[] = []
   const letters = createOrderedPublisher({ source: `${config.instance}/letters`, epoch: clock.nowMs() }, deps.bus)
@@ -115,8 +118,8 @@ export function createSources(config: SourcesConfig, deps: SourcesDeps): Sources
     const meter = board.of(source)
     if (isEmbedded(source)) {
       const [problem] = running.problems
-      if (config.embedded) meter.state('waiting', problem ?? '')
-      else meter.state('failed', 'The embedded broker is switched off: set mqtt.embedded.')
+      if (embeddedProblem === null) meter.state('waiting', problem ?? '')
+      else meter.state('failed', embeddedProblem)
       meter.about(['MQTT 3.1.1', 'embedded'])
       running.link({
         publish: (message) => deps.publishEmbedded(source.tenant, message),
@@ -206,6 +209,10 @@ export function createSources(config: SourcesConfig, deps: SourcesDeps): Sources
       for (const { running } of takers) running.take(message, settleOne, message.payload.length)
     },
     find: (tenant, id) => managed.get(keyOf({ tenant, id }))?.running ?? null,
+    embeddedFailed(message) {
+      embeddedProblem = message
+      for (const each of managed.values()) if (isEmbedded(each.source)) board.of(each.source).state('failed', message)
+    },
     tick(nowMs) {
       for (const { running } of managed.values()) running.tick(nowMs)
     },

@@ -25,6 +25,7 @@ function launch(env: Record<string, string> = {}, service = 'all-in-one', args: 
     DRIFTLINE_DATA_DIR: join(directory, 'data'),
     DRIFTLINE_HTTP_PORT: '0',
     DRIFTLINE_GRPC_PORT: '0',
+    DRIFTLINE_MQTT_PORT: '0',
     DRIFTLINE_MONITOR_GRPC_PORT: '0',
   }
   const child = runService(service, { ...defaults, ...env }, directory, args)

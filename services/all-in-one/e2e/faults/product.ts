@@ -38,6 +38,7 @@ export async function createProduct(options: { readonly dataDir?: string } = {})
           DRIFTLINE_DATA_DIR: dataDir,
           DRIFTLINE_HTTP_PORT: String(httpPort),
           DRIFTLINE_GRPC_PORT: String(grpcPort),
+          DRIFTLINE_MQTT_PORT: '0',
           DRIFTLINE_MONITOR_GRPC_PORT: '0',
           DRIFTLINE_ADMIN_PASSWORD: ADMIN_PASSWORD,
           ...EAGER_WRITER,
