@@ -135,11 +135,13 @@ export function readEvery(
       return true
     }
     if (Array.isArray(value)) return elements(value, place, depth)
+    let at = 0
     for (const key in value) {
       const child = (value as Record<string, unknown>)[key]
       // Texts are passed over here: a place for each would cost memory and mean nothing.
       if (key === skipKey || (typeof child === 'string' && !options.textValues)) continue
-      if (!walk(child, childPlace(series, place, key), depth + 1, null)) return false
+      if (!walk(child, childPlace(series, place, key, at), depth + 1, null)) return false
+      at += 1
     }
     return true
   }

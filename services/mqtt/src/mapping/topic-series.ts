@@ -15,6 +15,10 @@ export interface Place {
   readonly attributes: Readonly<Record<string, string>>
   /** Whether a key on the way holds a dot, so that another way may have the same name. */
   readonly isAmbiguous: boolean
+  /** The key that leads here from the place above. */
+  readonly own: string
+  /** Children in the order in which their keys came first: mostly that of the next message too. */
+  readonly order: Place[]
   /** By key of an object; by label of an element of an array. */
   children: Map<string, Place> | null
   elements: Map<string, Place> | null
@@ -58,7 +62,7 @@ export const createTopicSeries = (index: number, plan: MappingPlan, values: read
   keys: [],
   executionTime: null,
   dynamic: new Map(),
-  root: createPlace({ name: '', path: '$', exact: '$', attributes: {}, isAmbiguous: false }),
+  root: createPlace({ name: '', path: '$', exact: '$', attributes: {}, isAmbiguous: false, own: '' }),
   timeKey: null,
   newestMs: Number.NEGATIVE_INFINITY,
   weight: 1,
@@ -138,17 +142,39 @@ const makeKpiKey = (series: TopicSeries, { name, unit, kind }: Metric, field: Fi
 const makeKey = (
   series: TopicSeries,
   key: Pick<SeriesKey, 'metric' | 'attributes' | 'unit' | 'kind' | 'role' | 'path'>,
-): SeriesKey => ({ process: series.process ?? '', handle: -1, generation: -1, ...key })
-
-const createPlace = (place: Pick<Place, 'name' | 'path' | 'exact' | 'attributes' | 'isAmbiguous'>): Place => ({
-  ...place,
-  children: null,
-  elements: null,
-  key: null,
+): SeriesKey => ({
+  process: series.process ?? '',
+  metric: key.metric,
+  attributes: key.attributes,
+  unit: key.unit,
+  kind: key.kind,
+  role: key.role,
+  path: key.path,
+  handle: -1,
+  generation: -1,
 })
 
-/** The place of a key of an object. */
-export function childPlace(series: TopicSeries, parent: Place, key: string): Place {
+// Written out: objects that are copied from others are slower to read, and places are read for every value.
+const createPlace = (place: Pick<Place, 'name' | 'path' | 'exact' | 'attributes' | 'isAmbiguous' | 'own'>): Place => ({
+  key: null,
+  own: place.own,
+  order: [],
+  children: null,
+  elements: null,
+  name: place.name,
+  path: place.path,
+  exact: place.exact,
+  attributes: place.attributes,
+  isAmbiguous: place.isAmbiguous,
+})
+
+/** Beyond this many keys their order is not kept. */
+const ORDER_MAX = 64
+
+/** The place of a key of an object, which is the `at`-th that is looked for in it. */
+export function childPlace(series: TopicSeries, parent: Place, key: string, at: number): Place {
+  const guess = parent.order[at]
+  if (guess !== undefined && guess.own === key) return guess
   const known = parent.children?.get(key)
   if (known) return known
   const step = /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
@@ -158,7 +184,9 @@ export function childPlace(series: TopicSeries, parent: Place, key: string): Pla
     exact: `${parent.exact}${step}`,
     attributes: parent.attributes,
     isAmbiguous: parent.isAmbiguous || key === '' || key.includes('.'),
+    own: key,
   })
+  if (parent.order.length < ORDER_MAX) parent.order.push(place)
   parent.children ??= new Map()
   parent.children.set(key, place)
   series.weight += 1
@@ -184,6 +212,7 @@ export function elementPlace(
     exact: parent.exact,
     attributes: { ...parent.attributes, [attribute]: attributeText(label) },
     isAmbiguous: parent.isAmbiguous,
+    own: '',
   })
   parent.elements ??= new Map()
   parent.elements.set(id, place)
