@@ -21,10 +21,12 @@ import { createOpenApiDocument, openApiRoute } from './http/openapi.ts'
 import { createOperationsRouter } from './http/operations-router.ts'
 import { addressOf, createTrust, type Trust } from './http/proxies.ts'
 import type { AnyRoute } from './http/route.ts'
+import { createFeedChannels } from './live/feeds.ts'
 import { createLiveHub, type LiveHub } from './live/hub.ts'
 import { createLatencyWindow, type LatencyWindow } from './live/latency.ts'
 import { createLiveServer, type LiveServer } from './live/server.ts'
 import { createLogProcesses } from './logs/log-processes.ts'
+import { createLogTail } from './logs/log-tail.ts'
 import { createDesk } from './monitor/ask.ts'
 import { createMonitorServer } from './monitor/service.ts'
 import type { CacheLine } from './queries/cache.ts'
@@ -37,6 +39,7 @@ import { type AnomalyAlertDeps, anomalyAlertRoutes } from './routes/anomaly-aler
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditLogRoutes } from './routes/audit-log.ts'
 import { channelRoutes } from './routes/channels.ts'
+import { type DeadLetterRouteDeps, deadLetterRoutes } from './routes/dead-letters.ts'
 import { detectionRoutes } from './routes/detection.ts'
 import { driftRoutes } from './routes/drift.ts'
 import { hostRoutes } from './routes/hosts.ts'
@@ -46,8 +49,11 @@ import { type OperationsRouteDeps, operationsRoutes } from './routes/operations.
 import { processRoutes } from './routes/processes.ts'
 import { queryRoutes } from './routes/query.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { type PreviewRouteDeps, sourcePreviewRoutes } from './routes/source-previews.ts'
+import { sourceRoutes } from './routes/sources.ts'
 import { userRoutes } from './routes/users.ts'
 import type { GatewayDeps } from './service.ts'
+import { listSources } from './sources/source-views.ts'
 import { DEFAULT_TENANT, VERSION } from './version.ts'
 import { createWeb } from './web/static.ts'
 
@@ -77,7 +83,19 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const stores = createStores(deps)
   const settingsPublisher = createSettingsPublisher({ bus: deps.bus, detection: stores.detection, logger })
   const latency = createLatencyWindow()
-  const hub = createLiveHub({ estate, clock, metrics, latency })
+  const caches = createCaches(clock)
+  const logProcesses = createLogProcesses({ list: stores.sources.list, cache: caches.logSourceCache })
+  const feedOf = createFeedChannels({
+    logTail: createLogTail({
+      ...deps,
+      processesOf: (tenant, process) => logProcesses.of(tenant, process, estate.tenant(tenant).processes.keys()),
+    }),
+    listSources: (tenant) => listSources({ ...deps, ...stores, store: deps.analytics, estate }, tenant),
+    sourceAsks: stores.sourceAsks,
+    clock,
+    logger,
+  })
+  const hub = createLiveHub({ estate, clock, metrics, latency, feedOf })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
   const feed = createFeed({
     bus: deps.bus,
@@ -107,8 +125,6 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     analytics: deps.analytics,
     metadata: deps.metadata,
   })
-  const caches = createCaches(clock)
-  const logProcesses = createLogProcesses({ list: stores.sources.list, cache: caches.logSourceCache })
   const routeDeps: AllRouteDeps = {
     estate,
     history,
@@ -117,6 +133,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     retention: config.retention,
     ...stores,
     metadata: deps.metadata,
+    sealer: deps.sealer,
     publishSettings: settingsPublisher.publish,
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
@@ -168,7 +185,12 @@ function listenerOf(hub: LiveHub, rebuilder: Rebuilder): FeedListener {
   }
 }
 
-type AllRouteDeps = OperationsRouteDeps & AnomalyAlertDeps & LogRouteDeps & Pick<Stores, 'channels'>
+type AllRouteDeps = OperationsRouteDeps &
+  AnomalyAlertDeps &
+  LogRouteDeps &
+  DeadLetterRouteDeps &
+  PreviewRouteDeps &
+  Pick<Stores, 'channels'>
 
 function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
@@ -188,6 +210,9 @@ function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRo
     ...driftRoutes(deps),
     ...detectionRoutes(deps),
     ...channelRoutes(deps),
+    ...sourceRoutes(deps),
+    ...sourcePreviewRoutes(deps),
+    ...deadLetterRoutes(deps),
     ...operationsRoutes(deps),
     ...agentRoutes({ agentFile }),
   ]

@@ -62,7 +62,21 @@ export const routePermissions: Readonly<Record<string, RoutePermission>> = {
   // A new host fetches the agent with the key that the agent will send with.
   'GET /api/v1/agent': 'signed-in',
   'GET /api/v1/sources': 'operations:read',
+  'GET /api/v1/sources/{id}': 'operations:read',
+  // Those of files need `sources:files`, too: what is in a file of the server is not for every operator.
+  'POST /api/v1/sources': 'sources:write',
+  'PUT /api/v1/sources/{id}': 'sources:write',
+  'PATCH /api/v1/sources/{id}': 'sources:write',
+  'DELETE /api/v1/sources/{id}': 'sources:write',
+  'POST /api/v1/sources/{id}/mappings': 'sources:write',
+  'POST /api/v1/source-previews': 'sources:write',
+  'GET /api/v1/source-previews/{id}': 'sources:write',
+  'DELETE /api/v1/source-previews/{id}': 'sources:write',
   'GET /api/v1/dead-letters': 'operations:read',
+  'GET /api/v1/dead-letters/summary': 'operations:read',
+  'GET /api/v1/dead-letters/{id}': 'operations:read',
+  'POST /api/v1/dead-letters/{id}/replay': 'sources:write',
+  'POST /api/v1/dead-letters/replay': 'sources:write',
   'GET /api/v1/status': 'operations:read',
   'GET /api/v1/settings/retention': 'operations:read',
 }

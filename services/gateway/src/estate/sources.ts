@@ -1,10 +1,24 @@
-import type { SourceItem } from '../schemas/operations.ts'
 import { createRateMeter, type RateMeter } from './rate-meter.ts'
 import { isSilent } from './status.ts'
+
+/** A host agent, as the list of sources shows it. */
+export interface AgentItem {
+  readonly source: string
+  /** Its host. */
+  readonly name: string
+  readonly status: 'ok' | 'silent'
+  readonly version: string | null
+  readonly samplesPerSecond: number
+  readonly lastEvent: string
+  readonly lagSeconds: number
+  readonly missedBatches: number
+}
 
 interface SourceState {
   readonly source: string
   name: string
+  /** Whether it has sent a process table. */
+  isAgent: boolean
   version: string | null
   intervalMs: number | null
   readonly rate: RateMeter
@@ -22,7 +36,8 @@ export interface Sources {
   samples(source: string, count: number, eventMs: number, storedAtMs: number, nowMs: number): void
   /** Notes a frame of a host; answers whether the numbering of the source says that frames before it are missing. */
   frame(frame: SourceFrame): boolean
-  list(nowMs: number): SourceItem[]
+  /** Those that have sent a process table; other senders of samples are told of by their services. */
+  list(nowMs: number): AgentItem[]
   /** How many intervals the newest data of sources that are heard is behind: what they still hold. */
   behind(nowMs: number): number
   /** Batches that were numbered and never came. */
@@ -62,6 +77,7 @@ export function createSources(limit: number): Sources {
     frame(frame) {
       const state = stateOf(frame.source)
       state.name = frame.host
+      state.isAgent = true
       if (frame.description) {
         state.version = frame.description.agentVersion
         state.intervalMs = frame.description.intervalSeconds * 1000
@@ -69,7 +85,7 @@ export function createSources(limit: number): Sources {
       noteTimes(state, frame.eventMs, frame.storedAtMs, frame.nowMs)
       return noteSequence(state, frame.epoch, Number(frame.sequence))
     },
-    list: (nowMs) => [...states.values()].map((state) => toItem(state, nowMs)),
+    list: (nowMs) => [...states.values()].filter(({ isAgent }) => isAgent).map((state) => toItem(state, nowMs)),
     behind: (nowMs) => [...states.values()].reduce((sum, state) => sum + intervalsBehind(state, nowMs), 0),
     missed: () => [...states.values()].reduce((sum, state) => sum + state.missed, 0),
   }
@@ -79,6 +95,7 @@ function createSourceState(source: string): SourceState {
   return {
     source,
     name: source,
+    isAgent: false,
     version: null,
     intervalMs: null,
     rate: createRateMeter(),
@@ -115,10 +132,9 @@ function intervalsBehind(state: SourceState, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - state.lastEventMs) / state.intervalMs) - 2)
 }
 
-function toItem(state: SourceState, nowMs: number): SourceItem {
+function toItem(state: SourceState, nowMs: number): AgentItem {
   return {
     source: state.source,
-    kind: 'agent',
     name: state.name,
     status: isSilent({ nowMs, lastHeardMs: state.lastHeardMs, intervalMs: state.intervalMs }) ? 'silent' : 'ok',
     version: state.version,

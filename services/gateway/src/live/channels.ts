@@ -6,6 +6,8 @@ import { notFound, ProblemError } from '../http/problems.ts'
 
 /** Where a channel's first answer comes from. Errors: 404 for what the tenant does not have. */
 export interface ChannelSource {
+  /** Begins to feed its changes when the first client comes; the answer ends that when the last one goes. */
+  open?(publish: (changes: unknown) => void): () => void
   /** What its changes are published under, however the client wrote the channel's name. */
   readonly topic: string
   snapshot(nowMs: number): unknown
@@ -13,8 +15,9 @@ export interface ChannelSource {
 
 const HOST_CHANNEL = /^host:(.+)\/processes$/
 
-/** Reads a channel's name. Errors: 404 for an unknown channel, host or process. */
-export function channelSource(name: string, estate: TenantEstate): ChannelSource {
+/** Reads a channel's name; `fed` is what another part has under it. Errors: 404 for an unknown channel, host or process. */
+export function channelSource(name: string, estate: TenantEstate, fed: ChannelSource | null): ChannelSource {
+  if (fed !== null) return fed
   if (name === 'overview') return { topic: name, snapshot: (nowMs) => toDashboard(estate, nowMs) }
   if (name === alertsTopic) return { topic: name, snapshot: () => alertsSnapshotOf(estate) }
   const hostName = HOST_CHANNEL.exec(name)?.[1]
@@ -24,7 +27,7 @@ export function channelSource(name: string, estate: TenantEstate): ChannelSource
   throw new ProblemError(
     404,
     'unknown_channel',
-    `There is no channel ${JSON.stringify(name)}; channels are overview, host:<host>/processes, process:<id> and alerts`,
+    `There is no channel ${JSON.stringify(name)}; channels are overview, host:<host>/processes, process:<id>, alerts, sources, preview:<id> and logs:<process>`,
   )
 }
 

@@ -53,6 +53,7 @@ export function createConnection(
 
   const subscriber: Subscriber = {
     tenant: principal.tenant,
+    principal,
     channels: new Map<string, Channel>(),
     write(frame) {
       if (!open || socket.destroyed) return

@@ -1,3 +1,4 @@
+import type { Principal } from '@driftline/platform/access/permissions'
 import type { Clock } from '@driftline/platform/clock'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { knownPoint, MINUTE_MS, minuteOf, normalsOf, tidyDeviation } from '../estate/drift-state.ts'
@@ -7,7 +8,15 @@ import { processStatusOf, reasonOf, toProcessItem } from '../estate/views.ts'
 import { problemBody, toProblemError } from '../http/problems.ts'
 import type { AlertItem, AnomalyItem } from '../schemas/anomalies.ts'
 import type { ProcessChanges } from '../schemas/live.ts'
-import { alertsTopic, channelSource, hostSnapshotOf, hostTopic, overviewTopic, processTopic } from './channels.ts'
+import {
+  alertsTopic,
+  type ChannelSource,
+  channelSource,
+  hostSnapshotOf,
+  hostTopic,
+  overviewTopic,
+  processTopic,
+} from './channels.ts'
 import { encodeTextFrame } from './frames.ts'
 import type { LatencyWindow } from './latency.ts'
 import { createNews } from './news.ts'
@@ -16,6 +25,7 @@ import { createOverviewTracker, type OverviewTracker } from './overview-tracker.
 /** A connection as the hub sees it: it takes frames and says when it is gone. */
 export interface Subscriber {
   readonly tenant: string
+  readonly principal: Principal
   readonly channels: Map<string, Channel>
   /** Writes a shared frame; a subscriber that is too slow drops itself instead. */
   write(frame: Buffer): void
@@ -29,6 +39,8 @@ export interface Channel {
   readonly subscribers: Set<Subscriber>
   seq: number
   snapshot(nowMs: number): unknown
+  /** Ends what feeds it. */
+  end: (() => void) | null
   /** The newest encoded snapshot, shared by clients that come between two changes. */
   encoded: { seq: number; atMs: number; frame: Buffer } | null
   /** What the second's look at a process found last. */
@@ -59,6 +71,8 @@ export function createLiveHub(deps: {
   clock: Clock
   metrics: SelfMetrics
   latency: LatencyWindow
+  /** Channels that other parts feed; null for a name that is none of theirs. Errors: 403, 404. */
+  feedOf?: (name: string, principal: Principal) => ChannelSource | null
 }): LiveHub {
   const { estate, clock } = deps
   /** By tenant and topic; two spellings of one host are two channels of one topic. */
@@ -68,7 +82,8 @@ export function createLiveHub(deps: {
   const topicKey = (tenant: string, topic: string): string => `${tenant}\n${topic}`
 
   const open = (subscriber: Subscriber, name: string): Channel => {
-    const source = channelSource(name, estate.tenant(subscriber.tenant))
+    const fed = deps.feedOf?.(name, subscriber.principal) ?? null
+    const source = channelSource(name, estate.tenant(subscriber.tenant), fed)
     const key = topicKey(subscriber.tenant, source.topic)
     const siblings = topics.get(key) ?? new Map<string, Channel>()
     topics.set(key, siblings)
@@ -80,10 +95,12 @@ export function createLiveHub(deps: {
       tenant: subscriber.tenant,
       subscribers: new Set(),
       seq: 0,
+      end: null,
       encoded: null,
       mark: '',
     }
     siblings.set(name, channel)
+    channel.end = source.open?.((changes) => publish(subscriber.tenant, source.topic, () => changes)) ?? null
     if (source.topic === overviewTopic) {
       const tracker = createOverviewTracker(estate.tenant(subscriber.tenant))
       tracker.reset(clock.nowMs())
@@ -93,6 +110,7 @@ export function createLiveHub(deps: {
   }
 
   const close = (channel: Channel): void => {
+    channel.end?.()
     const key = topicKey(channel.tenant, channel.topic)
     const siblings = topics.get(key)
     siblings?.delete(channel.name)

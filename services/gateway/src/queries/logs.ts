@@ -215,12 +215,20 @@ export async function readLogLine(
   tenant: string,
   at: LogPlace & { readonly process: string },
 ): Promise<LogRow | null> {
+  // A line that was seen live is named by the hash of its text, for it was not stored yet.
+  const hash = at.ordinal.startsWith('~') ? at.ordinal.slice(1) : null
+  const which = hash === null ? 'ordinal = {afterOrdinal: UInt64}' : 'lower(hex(MD5(body))) = {hash: String}'
   const rows = await ask<Row>(
     store,
     `SELECT ${columns(WHOLE_LENGTH_MAX)} FROM logs
-     WHERE tenant = {tenant: String} AND process = {process: String}
-       AND ts = ${AFTER_TIME} AND ordinal = {afterOrdinal: UInt64} LIMIT 1 ${LIMITS}`,
-    { tenant, process: at.process, ...placeParameters(at) },
+     WHERE tenant = {tenant: String} AND process = {process: String} AND ts = ${AFTER_TIME} AND ${which}
+     ORDER BY logs.ordinal DESC LIMIT 1 ${LIMITS}`,
+    {
+      tenant,
+      process: at.process,
+      afterMs: at.timeMs,
+      ...(hash === null ? { afterOrdinal: at.ordinal } : { hash }),
+    },
   )
   return rows[0] ? toLogRow(rows[0]) : null
 }

@@ -249,7 +249,8 @@ function context(deps: LogRouteDeps): AnyRoute {
 function lineAt(id: string): (LogPlace & { process: string }) | null {
   try {
     const [timeMs, ordinal, process] = decodeCursor(id, ['number', 'string', 'string']) as [number, string, string]
-    return { ...readPlace(timeMs, ordinal), process }
+    const isLive = /^~[0-9a-f]{32}$/.test(ordinal) && Number.isSafeInteger(timeMs)
+    return { ...(isLive ? { timeMs, ordinal } : readPlace(timeMs, ordinal)), process }
   } catch {
     return null
   }

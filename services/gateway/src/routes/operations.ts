@@ -1,20 +1,12 @@
 import { agentMetrics, processId } from '@driftline/proto'
 import { LEARNING_MS } from '../estate/status.ts'
 import type { TenantEstate } from '../estate/tenant-estate.ts'
-import { decodeCursor, encodeCursor, pageByKey } from '../http/cursors.ts'
 import { isLoopback } from '../http/origin.ts'
 import { type AnyRoute, route } from '../http/route.ts'
 import type { Cache, CacheLine } from '../queries/cache.ts'
 import { readBeginning } from '../queries/kpis.ts'
-import {
-  countDeadLetters,
-  type DeadLetterRow,
-  readDeadLetters,
-  readStorage,
-  type TableSize,
-} from '../queries/operations.ts'
-import { listOf, pageQuery } from '../schemas/common.ts'
-import { deadLetterFilter, deadLetterItem, retention, sourceItem, status } from '../schemas/operations.ts'
+import { countDeadLetters, readStorage, type TableSize } from '../queries/operations.ts'
+import { retention, status } from '../schemas/operations.ts'
 import type { AgentDoor } from '../service.ts'
 import type { EstateRouteDeps } from './deps.ts'
 
@@ -33,60 +25,7 @@ export interface OperationsRouteDeps extends EstateRouteDeps {
 }
 
 export function operationsRoutes(deps: OperationsRouteDeps): AnyRoute[] {
-  return [sources(deps), deadLetters(deps), statusRoute(deps), retentionRoute(deps)]
-}
-
-function sources({ estate, clock }: OperationsRouteDeps): AnyRoute {
-  return route({
-    method: 'get',
-    path: '/api/v1/sources',
-    summary: 'Where data comes from: agents with rate, lag and version',
-    tag: 'Operations',
-    query: pageQuery,
-    status: 200,
-    response: listOf(sourceItem),
-    async handle({ tenant, query }) {
-      const items = estate.tenant(tenant).sources.list(clock.nowMs())
-      items.sort((a, b) => (a.source < b.source ? -1 : 1))
-      return { body: pageByKey(items, (item) => item.source, query) }
-    },
-  })
-}
-
-function deadLetters({ store, clock }: OperationsRouteDeps): AnyRoute {
-  return route({
-    method: 'get',
-    path: '/api/v1/dead-letters',
-    summary: 'What was refused, and why; newest first',
-    tag: 'Operations',
-    query: deadLetterFilter,
-    status: 200,
-    response: listOf(deadLetterItem),
-    async handle({ tenant, query }) {
-      const [beforeMs, skip] = (decodeCursor(query.cursor, ['number', 'number']) ?? [clock.nowMs() + DAY_MS, 0]) as [
-        number,
-        number,
-      ]
-      const page = { limit: query.limit + 1, beforeMs, skip: Math.min(Math.max(0, skip), 1e6), reason: query.reason }
-      const rows = await readDeadLetters(store, tenant, page)
-      const items = rows.slice(0, query.limit)
-      return {
-        body: {
-          items: items.map(({ timeMs, ...row }) => ({ ...row, time: new Date(timeMs).toISOString() })),
-          nextCursor: rows.length > items.length ? cursorAfter(items, beforeMs, skip) : null,
-        },
-      }
-    },
-  })
-}
-
-const DAY_MS = 86_400_000
-
-/** The moment of the last item, and how many of that moment have been shown: many are refused in one batch. */
-function cursorAfter(items: readonly DeadLetterRow[], beforeMs: number, skipped: number): string {
-  const lastMs = items.at(-1)!.timeMs
-  const ofMoment = items.filter((item) => item.timeMs === lastMs).length
-  return encodeCursor([lastMs, ofMoment + (lastMs === beforeMs ? skipped : 0)])
+  return [statusRoute(deps), retentionRoute(deps)]
 }
 
 function statusRoute(deps: OperationsRouteDeps): AnyRoute {

@@ -9,7 +9,6 @@ export const replayResult = z
     samples: z.number().int().describe('What it became'),
     rows: z.number().int(),
     at: isoTime,
-    by: z.string().nullable().describe('Name of the user or key'),
   })
   .meta({ id: 'ReplayResult' })
 export type ReplayResult = z.infer<typeof replayResult>
@@ -84,6 +83,8 @@ export const deadLetterSummary = z
   })
   .meta({ id: 'DeadLetterSummary' })
 
+export const letterReplay = z.object({ id: z.string(), replay: replayResult }).meta({ id: 'LetterReplay' })
+
 export const deadLetterParam = z.object({ id: z.string().min(1).max(200) })
 
 export const replayBody = z
@@ -109,8 +110,6 @@ export const replayAnswer = z
     asked: z.number().int().describe('Letters that their services were asked to take in again'),
     skipped: z.number().int().describe('Letters that match and cannot be replayed, or wait for an answer already'),
     more: z.boolean().describe('Whether more match than were asked for'),
-    results: z
-      .array(z.object({ id: z.string(), replay: replayResult }))
-      .describe('What is known so far; `GET /dead-letters` has the results as they come'),
+    results: z.array(letterReplay).describe('What is known so far; `GET /dead-letters` has the results as they come'),
   })
   .meta({ id: 'ReplayAnswer' })

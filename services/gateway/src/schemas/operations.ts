@@ -1,36 +1,5 @@
 import { z } from 'zod'
-import { isoTime, maybe, pageQuery } from './common.ts'
-
-export const sourceItem = z
-  .object({
-    source: z.string().describe('Stable id of the installation'),
-    kind: z.enum(['agent', 'mqtt-topic']),
-    name: z.string().describe('Host of an agent'),
-    status: z.enum(['ok', 'silent']),
-    version: z.string().nullable(),
-    samplesPerSecond: z.number(),
-    lastEvent: isoTime.describe('Event time of the newest data'),
-    lagSeconds: z.number().describe('How much later than its event time the newest data was stored'),
-    missedBatches: z.number().int().describe('Batches that its numbering says exist and that were not seen live'),
-  })
-  .meta({ id: 'SourceItem' })
-export type SourceItem = z.infer<typeof sourceItem>
-
-export const deadLetterItem = z
-  .object({
-    time: isoTime,
-    service: z.string(),
-    source: z.string(),
-    reason: z.string().describe('Stable snake_case word'),
-    detail: z.string(),
-    topic: z.string(),
-    partition: z.number().int(),
-    offset: z.number(),
-    payloadSize: z.number().describe('Bytes'),
-    payload: z.string().describe('Its first bytes, base64'),
-  })
-  .meta({ id: 'DeadLetterItem' })
-export const deadLetterFilter = pageQuery.extend({ reason: z.string().max(100).optional() })
+import { isoTime, maybe } from './common.ts'
 
 const cacheLine = z.object({
   name: z.string(),

@@ -259,7 +259,12 @@ export function alertRecord(alert: TestAlert): TestRecord {
   )
 }
 
-export function deadLetterRecord(timeMs: number, reason: string, tenant = 'default'): TestRecord {
+export function deadLetterRecord(
+  timeMs: number,
+  reason: string,
+  tenant = 'default',
+  more: MessageInitShape<typeof DeadLetterSchema> = {},
+): TestRecord {
   return record(
     topics.deadLetters,
     'dead_letters_in',
@@ -273,6 +278,7 @@ export function deadLetterRecord(timeMs: number, reason: string, tenant = 'defau
       detail: 'a test said so',
       payload: Uint8Array.of(1, 2, 255),
       payloadSize: 3n,
+      ...more,
     },
     { tenant, process: 'host:web-1' },
   )

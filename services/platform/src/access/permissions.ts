@@ -5,6 +5,8 @@ export const permissions = [
   'estate:read', // processes, hosts, queries, anomalies, alerts
   'process:write', // what people set about processes
   'operations:read', // sources, dead letters, retention, health of the product
+  'sources:write', // where data comes from, previews of it, replays of dead letters
+  'sources:files', // sources that read files of the server
   'account:self', // one's own session and password
   'users:manage',
   'keys:manage',
@@ -22,8 +24,8 @@ export const keyRoles = [...roles, 'ingest'] as const
 export type KeyRole = (typeof keyRoles)[number]
 
 const viewer: readonly Permission[] = ['estate:read', 'operations:read', 'account:self']
-const operator: readonly Permission[] = [...viewer, 'process:write']
-const admin: readonly Permission[] = [...operator, 'users:manage', 'keys:manage', 'audit:read']
+const operator: readonly Permission[] = [...viewer, 'process:write', 'sources:write']
+const admin: readonly Permission[] = [...operator, 'sources:files', 'users:manage', 'keys:manage', 'audit:read']
 
 const permissionSets: Readonly<Record<KeyRole, ReadonlySet<Permission>>> = {
   viewer: new Set(viewer),
