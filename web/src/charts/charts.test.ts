@@ -170,7 +170,7 @@ describe('levels in their own unit', () => {
 
   it.each([
     ['Cel', 52.1, '52.1 °C'],
-    ['mm/s', 7.9012, '7.901 mm/s'],
+    ['mm/s', 7.9012, '7.9 mm/s'],
     ['s', 0.042, '42 ms'],
     ['By', 2048, '2 KiB'],
     ['{item}', 12, '12 item'],

@@ -2,6 +2,7 @@ import type { ProcessMetrics } from '../api/types.ts'
 import { format, type Quantity } from '../format.ts'
 import { type ProcessKind, unescapeName } from '../process-id.ts'
 import type { KpiId } from './kpis.ts'
+import { metricWords } from './metric-words.ts'
 import { type ChartUnit, quantityOf } from './units.ts'
 
 interface Named {
@@ -60,14 +61,17 @@ export function chartOf(name: string | null): KpiId | null {
   return name === null ? null : (kpiNames[name]?.id ?? null)
 }
 
+/** `Vibration RMS` within a sentence; a word all in capitals stays one. */
+const lowerFirst = (text: string): string =>
+  /^[A-Z]{2}/.test(text) ? text : (text[0]?.toLowerCase() ?? '') + text.slice(1)
+
 /** In a sentence: `CPU`, `error rate`; metrics of what runs by what they count: `unix file descriptor count`. */
 export function kpiWord(name: string | null): string {
   if (name === null) return 'the whole process'
   const known = kpiNames[name]?.word
   if (known) return known
-  return /^(process|system)\./.test(name)
-    ? name.replace(/^(process|system)\.(linux\.)?/, '').replace(/[._]/g, ' ')
-    : unescapeName(name)
+  if (/^(process|system)\./.test(name)) return name.replace(/^(process|system)\.(linux\.)?/, '').replace(/[._]/g, ' ')
+  return /^(device|log|service)\./.test(name) ? lowerFirst(metricWords(name)) : unescapeName(name)
 }
 
 const ucum: Readonly<Record<string, ChartUnit>> = {

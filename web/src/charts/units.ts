@@ -55,10 +55,10 @@ export function chartUnitOf(ucum: string): ChartUnit {
 /** What stands behind `in `; null for units that are read in their own way. */
 const ownUnit = (unit: ChartUnit): string | null => (unit.startsWith('in ') ? unit.slice(3) : null)
 
-/** Durations in the unit that reads best, all else with at most four digits that mean something. */
+/** Durations in the unit that reads best, all else with three digits that mean something. */
 function measured(unit: string, value: number): Quantity | null {
   if (unit === 's' || unit === 'ms') return splitLast(format.duration(unit === 's' ? value * 1000 : value))
-  const rounded = Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4))
+  const rounded = Math.abs(value) >= 99.95 ? Math.round(value) : Number(value.toPrecision(3))
   return format.number(rounded, unit, Math.min(3, String(rounded).split('.')[1]?.length ?? 0))
 }
 

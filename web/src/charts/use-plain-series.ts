@@ -4,6 +4,7 @@ import type { BaselineAnswer } from '../api/types.ts'
 import { useTime } from '../state/time.ts'
 import { type QueryAnswer, seriesOfQuery } from './kpis.ts'
 import { createLatest } from './latest.ts'
+import { metricWords } from './metric-words.ts'
 import { lineOfBaseline, meanDeviation } from './normal-line.ts'
 import { type ChartSeries, stepFor } from './series.ts'
 import { bandOfBaseline } from './spans.ts'
@@ -36,6 +37,10 @@ export interface PlainLine {
   readonly series: ChartSeries
   readonly normal: Normal | null
 }
+
+/** As people read it, with what tells it apart from others of its metric. */
+export const lineName = (line: Pick<PlainLine, 'metric' | 'attributes'>): string =>
+  [metricWords(line.metric), ...Object.values(line.attributes)].join(' ')
 
 const refreshMs = 10_000
 const pixels = 240

@@ -38,7 +38,7 @@ export function useActions() {
     ...navItems.map((item) => page(item.name, item.to, item.icon)),
     page('Anomalies', '/anomalies', 'anomaly'),
     page('Dead letters', '/sources/dead-letters', 'source'),
-    ...(session.can('operator') ? [page('Add a source', '/sources/new', 'plus')] : []),
+    ...(session.permits('sources:write') ? [page('Add a source', '/sources/new', 'plus')] : []),
     page('Account and password', '/settings/account', 'gear'),
     ...(session.isAdmin ? [page('API keys', '/settings/keys', 'key'), page('Users', '/settings/users', 'gear')] : []),
     page('Retention and its cost', '/settings/retention', 'gear'),

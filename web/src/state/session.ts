@@ -31,6 +31,8 @@ export const useSession = defineStore('session', () => {
     signOutError,
     load,
     isAdmin: computed(() => user.value?.role === 'admin'),
+    /** Whether the server would let them, by the name of the permission. */
+    permits: (permission: string) => user.value?.permissions.includes(permission) ?? false,
     can: (role: Role) => (user.value ? rank[user.value.role] >= rank[role] : false),
     /** Throws ApiError 401 for a wrong name or password. */
     async signIn(username: string, password: string): Promise<void> {
