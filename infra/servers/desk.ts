@@ -14,6 +14,7 @@ const starters: Record<string, () => Promise<RunningServer>> = {
   postgres: async () => (await import('./postgres.ts')).startPostgres(),
   redis: async () => (await import('./redis.ts')).startRedis(),
   mosquitto: async () => (await import('./mosquitto.ts')).startMosquitto(),
+  prometheus: async () => (await import('./prometheus.ts')).startPrometheus(),
   smtp: async () => (await import('./smtp.ts')).startSmtp(),
   chromium: findChromium,
 }
