@@ -184,6 +184,29 @@ describe('combined', () => {
   })
 })
 
+/** Written by nginx 1.22 for requests of curl and a TLS hello on its plain port. */
+describe('lines of a real nginx', () => {
+  const AT = '127.0.0.1 - - [01/May/2024:11:59:51 +0000]'
+  test.each([
+    [
+      `${AT} "GET /ok?a=1&b=%20 HTTP/1.1" 200 2 "http://r/\\x22x\\x22" "agent \\x22quoted\\x22 \\xC3\\xA9"`,
+      '/ok',
+      200,
+      null,
+    ],
+    [`${AT} "GET /up/x HTTP/1.1" 502 157 "http://r/\\x22x\\x22" "agent \\x22quoted\\x22" 0.000 0.000`, '/up/x', 502, 0],
+    [`${AT} "GET /%c3%a9\\x22q HTTP/1.1" 404 153 "-" "agent" 0.000 -`, '/%c3%a9\\x22q', 404, 0],
+    [`${AT} "\\x16\\x03\\x01garbage" 400 157 "-" "-" 0.000 -`, '\\x16\\x03\\x01garbage', 400, 0],
+  ])('%s', (line, path, status, duration) => {
+    expect(readLine({ format: 'combined' }, line)).toMatchObject({
+      reason: 'ok',
+      status,
+      durationS: duration,
+      fields: { 'url.path': path },
+    })
+  })
+})
+
 describe('common', () => {
   test.each([
     ['frank', '127.0.0.1 - frank [10/Oct/2023:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326', null],

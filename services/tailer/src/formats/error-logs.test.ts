@@ -41,6 +41,20 @@ describe('nginx', () => {
     ['crit', '2024/05/01 11:59:58 [crit] 1#0: *1 SSL_do_handshake() failed', { severity: 18 }],
     ['info', '2024/05/01 11:59:58 [info] 1#0: *1 client closed connection', { severity: 9 }],
     ['debug', '2024/05/01 11:59:58 [debug] 1#0: *1 http cl:-1', { severity: 5 }],
+    [
+      'no server',
+      '2024/05/01 11:59:58 [error] 1#0: *1 x, client: ::1, server: , request: "GET / HTTP/1.1"',
+      {
+        message: 'x',
+        attributes: {
+          'process.pid': '1',
+          'thread.id': '0',
+          'nginx.connection': '1',
+          'client.address': '::1',
+          'http.request.line': 'GET / HTTP/1.1',
+        },
+      },
+    ],
     ['no message', '2024/05/01 11:59:58 [error] 1#0: ', { message: '' }],
     ['a quote that never ends', '2024/05/01 11:59:58 [error] 1#0: x, request: "GET /', { message: 'x' }],
   ]

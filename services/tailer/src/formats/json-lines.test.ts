@@ -64,6 +64,11 @@ describe('what loggers write', () => {
       { message: 'hello\\n', severity: 0 },
     ],
     [
+      'MongoDB',
+      '{"t":{"$date":"2024-05-01T13:59:59.123+02:00"},"s":"I","msg":"m"}',
+      { time: '2024-05-01T11:59:59.123Z', message: 'm' },
+    ],
+    [
       'GELF',
       '{"short_message":"m","level":3,"timestamp":1714564799.25}',
       { severity: 17, time: '2024-05-01T11:59:59.250Z', message: 'm' },

@@ -47,7 +47,8 @@ export const nginxError: LogFormat = {
         let end = quoted ? valueFrom + 1 : valueFrom
         while (end < to && !(quoted ? buffer[end] === 34 && endsValue(buffer, end + 1, to) : buffer[end] === 44))
           end += 1
-        addCell(columns, row, found.name, cellKind.text, quoted ? valueFrom + 1 : valueFrom, end)
+        const first = quoted ? valueFrom + 1 : valueFrom
+        if (end > first) addCell(columns, row, found.name, cellKind.text, first, end)
         at = quoted ? end : end - 1
       }
       columns.messageStart[row] = from

@@ -14,10 +14,10 @@ const TIME_INVALID = reasonCode('time_invalid')
 
 export const PATTERN_CHARACTERS_MAX = 2_000
 /** Instructions of the compiled pattern: time per byte of a line grows with them and with nothing else. */
-export const PATTERN_SIZE_MAX = 4_000
+export const PATTERN_SIZE_MAX = 1_000
 export const PATTERN_GROUPS_MAX = 64
 /** Only so much of a line is matched; the rest belongs to the message. */
-export const PATTERN_LINE_BYTES_MAX = 16_384
+export const PATTERN_LINE_BYTES_MAX = 8_192
 
 export type CompiledPattern =
   | { readonly pattern: RE2JS; readonly groups: ReadonlyMap<string, number> }

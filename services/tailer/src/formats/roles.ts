@@ -11,7 +11,16 @@ export const unitsPerSecond = Float64Array.of(1, 1e3, 1e6, 1e9, Number.NaN)
 const UNIT_PLACE: Record<DurationUnit, number> = { s: 0, ms: 1, us: 2, ns: 3 }
 const UNIT_IN_VALUE = 4
 
-const TIME_NAMES = new Set(['time', 'timestamp', '@timestamp', 'ts', 't', 'datetime', 'date', 'eventtime', 'asctime'])
+const TIME_NAMES = new Set([
+  'time',
+  'timestamp',
+  '@timestamp',
+  'ts',
+  'datetime',
+  'eventtime',
+  'asctime',
+  't.$date', // MongoDB
+])
 const LEVEL_NAMES = new Set([
   'level',
   'lvl',

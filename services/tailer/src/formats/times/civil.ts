@@ -1,5 +1,3 @@
-const DAY_MS = 86_400_000
-
 /** Reads times of day and dates into milliseconds since the Unix epoch, keeping the last day that was computed. */
 export interface Calendar {
   /**
@@ -80,5 +78,3 @@ export function offsetMsOf(buffer: Uint8Array, at: number, to: number): number {
   if (minute < 0) return at + 3 === to ? sign * hour * 3_600_000 : Number.NaN
   return sign * (hour * 60 + minute) * 60_000
 }
-
-export { DAY_MS }
