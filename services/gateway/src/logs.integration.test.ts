@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from './testing/eventually.ts'
 import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
+import { openLive } from './testing/live-client.ts'
 import { logRecord, patternRecord, type TestLine } from './testing/log-records.ts'
 
 const SHOP = 'log:shop'
@@ -216,5 +218,76 @@ describe('around lines', () => {
     expect(body.items[0].counts.reduce((a: number, b: number) => a + b)).toBe(3)
     const { body: found } = await kit.request(`/api/v1/logs/patterns?process=${SHOP}&q=THREE`)
     expect(found.items).toHaveLength(1)
+  })
+})
+
+describe('lines as they come', () => {
+  const PLACE = { process: 'log:tail' }
+  const line = (body: string): TestLine => ({ timeMs: Date.now(), body, severity: 17 })
+
+  it('are pushed to those who follow, of their tenant and process only', async () => {
+    const live = await openLive(kit.url, { token: kit.access.viewer })
+    live.send({ subscribe: ['logs:log:tail'] })
+    expect((await live.next((message) => message.snapshot)).snapshot).toEqual({ processes: ['log:tail'] })
+    const seen: { body: string }[] = []
+    // The tail begins a moment after the subscription; lines before it are for the search.
+    await eventually(
+      async () => {
+        await kit.publish(
+          logRecord([line('of others')], { ...PLACE, tenant: 'other' }),
+          logRecord([line('of another log')], { process: 'log:other' }),
+          logRecord([line('first'), line('second')], PLACE),
+        )
+        const { changes } = await live.next((message) => message.changes)
+        seen.push(...changes.lines)
+      },
+      () => expect(seen.length).toBeGreaterThan(0),
+    )
+    expect(seen.slice(0, 2)).toMatchObject([
+      { body: 'first', level: 'error', processId: 'log:tail' },
+      { body: 'second', level: 'error' },
+    ])
+    expect(new Set(seen.map(({ body }) => body))).toEqual(new Set(['first', 'second']))
+    live.close()
+  })
+
+  it('are the newest ones when there are more than anybody reads, and the rest is counted', async () => {
+    const live = await openLive(kit.url, { token: kit.access.viewer })
+    live.send({ subscribe: ['logs:log:flood'] })
+    await live.next((message) => message.snapshot)
+    const many = Array.from({ length: 1000 }, (_, index) => line(`line ${index}`))
+    const flood = logRecord(many, { process: 'log:flood' })
+    let changes: { lines: { body: string; id: string }[]; dropped: number } | undefined
+    await eventually(
+      async () => {
+        await kit.publish(flood)
+        changes = (await live.next((message) => message.changes)).changes
+      },
+      () => expect(changes).toBeDefined(),
+    )
+    expect(changes?.lines).toHaveLength(200)
+    expect(changes?.lines.at(-1)?.body).toBe('line 999')
+    expect((changes?.dropped ?? 0) % 1000).toBe(800)
+    live.close()
+    await kit.keep(flood)
+    const path = `/api/v1/logs/${changes?.lines.at(-1)?.id}/context?before=1&after=0`
+    const context = await kit.request(path)
+    expect(context.body.line.body).toBe('line 999')
+    expect(context.body.before[0].body).toBe('line 998')
+  })
+})
+
+describe('logs that belong to a process', () => {
+  it('are found under it, and the process says which they are', async () => {
+    const definition = { paths: ['/var/log/nginx/*.log'], relatedProcess: 'os:web-1:nginx' }
+    const body = { kind: 'file', name: 'nginx', definition }
+    expect((await kit.request('/api/v1/sources', { method: 'POST', body })).status).toBe(201)
+    await eventually(
+      async () => (await kit.request('/api/v1/logs?process=os:web-1:nginx')).body,
+      (found) => {
+        expect(found.processes).toEqual(['os:web-1:nginx', 'log:nginx'])
+        expect(found.items).toMatchObject([{ body: 'of the related log', processId: 'log:nginx' }])
+      },
+    )
   })
 })

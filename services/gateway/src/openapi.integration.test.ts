@@ -4,6 +4,7 @@ import { routePermissions } from './access/route-permissions.ts'
 import { keepEpisode } from './testing/episodes.ts'
 import { eventually } from './testing/eventually.ts'
 import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
+import { logRecord, patternRecord } from './testing/log-records.ts'
 import {
   anomalyRecord,
   baselineRecord,
@@ -28,6 +29,7 @@ interface Document {
 
 const NGINX = 'os:web-1:nginx'
 const now = Date.now()
+const BROKER = { broker: { url: 'mqtt://plant.example' } }
 
 let kit: GatewayKit
 let document: Document
@@ -48,6 +50,16 @@ const requests: Record<string, { path?: string; body?: unknown; token?: null }> 
   },
   'GET /api/v1/processes/{id}/baseline': { path: `/api/v1/processes/${NGINX}/baseline?metric=cpu` },
   'GET /api/v1/hosts/{host}/frames': { path: `/api/v1/hosts/web-1/frames?from=${now - 4000}&to=${now}` },
+  'GET /api/v1/logs': { path: `/api/v1/logs?process=${NGINX}&field.status=500&field[ok]=true` },
+  'GET /api/v1/logs/patterns': { path: `/api/v1/logs/patterns?process=${NGINX}` },
+  'POST /api/v1/sources': { body: { kind: 'mqtt', name: 'another', definition: BROKER, secrets: { password: 'p' } } },
+  'PUT /api/v1/sources/{id}': { body: { name: 'changed', active: true, definition: BROKER, revision: 1 } },
+  'PATCH /api/v1/sources/{id}': { body: { active: false } },
+  'POST /api/v1/sources/{id}/mappings': {
+    body: { topic: 'a/b', mapping: { topic: 'a/{machine}', process: 'device:a:{machine}' } },
+  },
+  'POST /api/v1/source-previews': { body: { kind: 'mqtt', definition: BROKER } },
+  'POST /api/v1/dead-letters/replay': { body: { filter: { reason: 'none' } } },
   'GET /api/v1/query': { path: `/api/v1/query?process=${NGINX}&metric=process.cpu.usage` },
 }
 
@@ -66,8 +78,16 @@ beforeAll(async () => {
     sampleRecord([[idOf(cpu), now - 3000, 0.5]]),
     baselineRecord(Math.floor(now / 60_000 - 1) * 60_000, [[NGINX, 'cpu', 0.4, 0.1, 3]]),
     anomalyRecord({ id: 'anomaly-1', process: NGINX, startMs: now - 3000 }),
+    logRecord([{ timeMs: now - 3000, body: 'one', attributes: { status: 500, ok: true }, pattern: 7n }], {
+      process: NGINX,
+    }),
+    patternRecord({ id: 7n, template: '<*>', firstSeenMs: now - 3000 }, { process: NGINX }),
   ]
-  await kit.keep(...records, deadLetterRecord(now, 'odd'))
+  await kit.keep(
+    ...records,
+    deadLetterRecord(now, 'odd'),
+    deadLetterRecord(now, 'odd', 'default', { id: 'letter-1', replayable: true }),
+  )
   await keepEpisode(kit.metadata, {
     id: 'alert-1',
     process: NGINX,
@@ -107,6 +127,7 @@ describe('the OpenAPI document', () => {
 })
 
 describe('real answers', () => {
+  let names = 0
   /** Accounts that routes with an id work on: removed ones are made for it. */
   async function pathFor(key: string): Promise<string> {
     const path = key.split(' ')[1] ?? ''
@@ -118,6 +139,20 @@ describe('real answers', () => {
       const body = { name: 'x', role: 'viewer' }
       return `/api/v1/api-keys/${(await kit.request('/api/v1/api-keys', { method: 'POST', body })).body.id}`
     }
+    if (path.startsWith('/api/v1/sources/{id}')) {
+      const body = { kind: 'mqtt', name: `s${++names}`, definition: BROKER }
+      const made = await kit.request('/api/v1/sources', { method: 'POST', body })
+      return path.replace('{id}', made.body.source)
+    }
+    if (path.startsWith('/api/v1/source-previews/')) {
+      const body = { kind: 'mqtt', definition: BROKER }
+      return path.replace('{id}', (await kit.request('/api/v1/source-previews', { method: 'POST', body })).body.id)
+    }
+    if (path.startsWith('/api/v1/logs/{id}')) {
+      const { items } = (await kit.request(`/api/v1/logs?process=${NGINX}`)).body
+      return path.replace('{id}', items[0].id)
+    }
+    if (path.startsWith('/api/v1/dead-letters/')) return path.replace('{id}', 'letter-1')
     if (path.startsWith('/api/v1/anomalies/')) return path.replace('{id}', 'anomaly-1')
     if (path.startsWith('/api/v1/alerts/')) return path.replace('{id}', 'alert-1')
     return path.replace('{id}', NGINX).replace('{host}', 'web-1')

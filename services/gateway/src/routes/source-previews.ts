@@ -1,4 +1,5 @@
 import type { PreviewRow, SourceAsks } from '@driftline/ingest/source-asks'
+import { withSavedSecrets } from '@driftline/ingest/source-store'
 import { actorOf } from '@driftline/platform/access/audit-log'
 import type { Principal } from '@driftline/platform/access/permissions'
 import type { Clock } from '@driftline/platform/clock'
@@ -48,6 +49,8 @@ function ask(deps: PreviewRouteDeps): AnyRoute {
         definition: body.definition,
         secrets: body.secrets ?? {},
       }
+      // Refuses secrets that were given for another address at once, not only when the service takes it up.
+      await translated(withSavedSecrets(deps.metadata, deps.sealer, tenant, draft))
       const { id } = await translated(deps.sourceAsks.preview(tenant, draft, actorOf(by)))
       return { body: toPreview(await ownPreview(deps, by, id), deps.clock.nowMs()) }
     },
