@@ -375,6 +375,7 @@ test('series that never come again do not pile up', () => {
 
 test.each<[Partial<MqttMapping>, string]>([
   [{ topic: 'a/{x' }, 'mappings[0].topic'],
+  [{ payload: 'sparkplug' }, 'mappings[0].topic'],
   [{ process: 'device:{nobody}' }, 'mappings[0].process'],
   [{ process: 'host:web-1' }, 'mappings[0].process'],
   [{ process: 'os:web-1:nginx' }, 'mappings[0].process'],

@@ -85,6 +85,9 @@ export function planMapping(definition: MqttMapping): {
   }
   const template = take('topic', parseTemplate(definition.topic))
   if (template === null) return { plan: null, problems }
+  if (definition.payload === 'sparkplug' && !template.text.startsWith('spBv1.0/')) {
+    problems.push({ at: 'topic', problem: 'topics of Sparkplug B start with spBv1.0/' })
+  }
   const names = template.placeholders
   const process = take('process', parseProcess(definition.process, names))
   const readsCells = definition.csv !== undefined || definition.payload === 'csv' || definition.payload === 'sparkplug'

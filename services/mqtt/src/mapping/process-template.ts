@@ -16,7 +16,7 @@ export interface ProcessTemplate {
 
 /** Hosts and their processes are told of by their own agents alone, flows by checks. */
 const kinds: readonly string[] = ['device', 'service', 'log']
-const NAMES_MAX = 8
+const NAMES_MAX = 6
 const wrong = (problem: string): { readonly ok: false; readonly problem: string } => ({ ok: false, problem })
 
 /** Reads a text that may hold `{placeholder}`s of the topic. */
@@ -62,11 +62,13 @@ export function parseProcess(text: string, placeholders: readonly string[]): Par
 }
 
 const PROCESS_CHARS_MAX = 500
+const PROCESS = /^[a-z]+(:[A-Za-z0-9._~-]{1,255}){1,6}$/
 
-/** The id for a topic's values; null when a name is empty or the id too long: two machines would be one. */
+/** Whether an id is one that the book of series takes. */
+export const isProcessId = (id: string): boolean => id.length <= PROCESS_CHARS_MAX && PROCESS.test(id)
+
+/** The id for a topic's values; null when a name is empty or too long: a part of it would be another machine's. */
 export function fillProcess(template: ProcessTemplate, values: readonly string[]): string | null {
-  const names = template.names.map((name) => fill(name, values))
-  if (names.includes('')) return null
-  const id = processId(template.kind, ...names)
-  return id.length <= PROCESS_CHARS_MAX ? id : null
+  const id = processId(template.kind, ...template.names.map((name) => fill(name, values)))
+  return isProcessId(id) ? id : null
 }

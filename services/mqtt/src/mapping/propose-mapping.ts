@@ -54,7 +54,8 @@ function proposePlain(
   return payload === 'csv' ? { ...base, payload, ...describeCsv(example.toString('utf8')) } : { ...base, payload }
 }
 
-const NAMES_MAX = 8
+/** Of a process. */
+const NAMES_MAX = 6
 
 function processOf({ names, literals }: GeneralTopic): string {
   if (names.length > 0)

@@ -1,6 +1,7 @@
 import { deviceMetrics, MetricKind, processId } from '@driftline/proto'
 import type { FieldPlan, MappingPlan } from '../mapping/mapping-plan.ts'
 import { attributeText } from '../mapping/metric-name.ts'
+import { isProcessId } from '../mapping/process-template.ts'
 import type { SeriesKey } from '../mapping/reading.ts'
 import { createTopicSeries, fieldKey, ownMetric, type TopicSeries } from '../mapping/topic-series.ts'
 import { readUnit } from '../mapping/units.ts'
@@ -43,10 +44,11 @@ export interface EntityMapping {
   readonly values: readonly string[]
 }
 
-/** An entity that nothing is known of yet. */
-export function createEntity(names: readonly string[], mapping: EntityMapping | null): Entity {
+/** An entity that nothing is known of yet; null where its names are too long for an id. */
+export function createEntity(names: readonly string[], mapping: EntityMapping | null): Entity | null {
   const series = mapping && createTopicSeries(mapping.index, mapping.plan, mapping.values)
   const process = series?.process ?? processId('device', ...names)
+  if (!isProcessId(process)) return null
   return {
     process,
     series: series?.process ? series : null,

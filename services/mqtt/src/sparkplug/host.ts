@@ -50,6 +50,8 @@ export interface SparkplugHost {
   counts(): { readonly nodes: number; readonly online: number; readonly devices: number; readonly metrics: number }
 }
 
+const NAMES_TOO_LONG = 'the names of group, node and device are too long for the id of a process'
+
 interface Message {
   readonly topic: SparkplugTopic
   /** The topic as it came. */
@@ -101,9 +103,11 @@ export function createSparkplugHost(config: SparkplugConfig): SparkplugHost {
     const { topic, payload, nowMs } = message
     let node = nodes.get(keyOf(topic))
     if (!node) {
+      const entity = createEntity([topic.group, topic.edge], mappingOf(message.name))
+      if (entity === null) return refuseReading(reading, 'process_invalid', NAMES_TOO_LONG)
       if (!makeRoom())
         return refuseReading(reading, 'sparkplug_nodes_too_many', `more than ${limits.nodesMax} edge nodes`)
-      node = createNode(topic.group, topic.edge, createEntity([topic.group, topic.edge], mappingOf(message.name)))
+      node = createNode(topic.group, topic.edge, entity)
       nodes.set(keyOf(topic), node)
     }
     const seq = Math.max(payload.seq, 0)
@@ -151,6 +155,7 @@ export function createSparkplugHost(config: SparkplugConfig): SparkplugHost {
       return refuseReading(reading, 'sparkplug_devices_too_many', detail)
     }
     const device = known ?? createEntity([topic.group, topic.edge, topic.device!], mappingOf(message.name))
+    if (device === null) return refuseReading(reading, 'process_invalid', NAMES_TOO_LONG)
     node.devices.set(topic.device!, device)
     reading.process = device.process
     return describe(device, message)
