@@ -176,6 +176,7 @@ export function createLogPatterns(config: LogPatternsConfig): LogPatterns {
     const number = numbers.get(joined)!
     for (const template of tree.absorbed) drop(template, number)
     if (!joined.told) {
+      if (joined.example === '') joined.example = exampleOf(buffer, from, to)
       untold.push(joined)
       saved = null
     }

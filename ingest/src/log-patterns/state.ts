@@ -12,19 +12,15 @@ export interface PatternState {
   readonly lines: number
 }
 
-/** So much of an example is kept over a restart. */
-const EXAMPLE_CHARACTERS_MAX = 200
-
 const id = z.string().regex(/^[0-9a-f]{1,16}$/)
 const whole = z.number().int()
-/** A template as a row: id, request, words, first seen, severity, example, hour, learning. */
+/** A template as a row: id, request, words, first seen, severity, hour, learning. */
 const row = z.tuple([
   id,
   z.boolean(),
   z.array(z.string().max(4_096)).min(1).max(TOKENS_MAX),
   z.number(),
   z.number().int().min(0).max(24),
-  z.string().max(4_096),
   whole,
   z.boolean(),
 ])
@@ -47,7 +43,6 @@ export function writeState(state: PatternState): string {
       template.words,
       template.firstSeenMs,
       template.severity,
-      template.example.slice(0, EXAMPLE_CHARACTERS_MAX).toWellFormed(),
       template.seenHour,
       template.learning,
     ]),
@@ -71,14 +66,14 @@ export function readState(text: string | null): PatternState | null {
   if (!parsed.success) return null
   const { templates, rated, day, admitted, firstMs, lines } = parsed.data
   return {
-    templates: templates.map(([one, request, words, firstSeenMs, severity, example, seenHour, learning]) => ({
+    templates: templates.map(([one, request, words, firstSeenMs, severity, seenHour, learning]) => ({
       id: BigInt(`0x${one}`),
       request,
       words,
       hashes: words.map((word, index) => hashOfText(word, request && index === words.length - 1)),
       firstSeenMs,
       severity,
-      example,
+      example: '',
       seenHour,
       learning,
       told: true,

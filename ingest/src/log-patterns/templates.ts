@@ -12,7 +12,8 @@ export interface Template {
   readonly id: bigint
   readonly firstSeenMs: number
   readonly severity: number
-  readonly example: string
+  /** The line that showed it; empty after a restart, until it is worded anew. */
+  example: string
   /** Hour of event time in which it was last seen, in hours since the Unix epoch. */
   seenHour: number
   /** Told with its present words. */

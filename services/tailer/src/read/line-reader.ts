@@ -9,6 +9,7 @@ import { parseLines } from '../formats/parse-lines.ts'
 import { createRecordColumns, type RecordColumns } from '../formats/record-columns.ts'
 import type { LogSeries } from '../metrics/log-metric-names.ts'
 import { createLogMetrics, type LogMetrics } from '../metrics/log-metrics.ts'
+import { createProcessPatterns } from '../metrics/process-patterns.ts'
 import type { RecordChunk, RecordReader } from '../record-reader.ts'
 import { createFormatChoice, type FoundFormat } from './format-choice.ts'
 import { createLineRules } from './line-rules.ts'
@@ -69,6 +70,7 @@ export const createLineWorkspace = (): LineWorkspace => ({
 interface Saved {
   readonly formats: readonly FoundFormat[]
   readonly metrics: readonly (readonly [string, readonly (readonly string[])[]])[]
+  readonly patterns: readonly (readonly [string, string])[]
   readonly sampling: number
 }
 
@@ -84,6 +86,7 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
   const rules = createLineRules({ tenant, source, rules: config.reading.rules }, workspace, { ...deps, collector })
   const storeRow = createRowFilter(filter)
   const metrics = new Map<string, LogMetrics>()
+  const patterns = config.reading.patterns ? createProcessPatterns({ tenant, rowsMax: CHUNK_RECORDS_MAX }) : null
   const emit = createEmitter(config, collector, deps)
   let told = 0
   let newestMs = Number.NaN
@@ -138,8 +141,8 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
         length === 0 ? null : attributes.bytes,
         0,
         length,
-        0,
-        0,
+        patterns?.low(row) ?? 0,
+        patterns?.high(row) ?? 0,
       )
     }
     collector.rows.chunk(null)
@@ -161,11 +164,13 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
       parseLines(formats.parserFor(chunk.subject, chunk), chunk, workspace.columns, config.ageMsMax)
       tellRefused(chunk)
       metricsOf(process).add(workspace.columns)
+      patterns?.assign(process, workspace.columns)
       rules.judge(chunk, process)
       addRows(chunk, process)
     },
     finish() {
       for (const [process, of] of metrics) of.flush((series, timeMs, value) => emit(process, series, timeMs, value))
+      patterns?.finish({ pattern: (pattern) => collector.pattern(pattern), sample: emit })
       rules.finish()
       for (const [reason, count] of storeRow.left()) deps.filtered(reason, count)
       tellOutcomes(collector, deps)
@@ -176,6 +181,7 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
       const saved: Saved = {
         formats: formats.found(),
         metrics: [...metrics].map(([process, of]) => [process, of.save()] as const),
+        patterns: patterns?.save() ?? [],
         sampling: storeRow.credit,
       }
       return JSON.stringify(saved)
@@ -186,6 +192,7 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
       formats.restore(saved.formats)
       storeRow.credit = saved.sampling
       for (const [process, values] of saved.metrics) metricsOf(process).restore(values)
+      patterns?.restore(saved.patterns)
     },
   }
 }
@@ -198,7 +205,12 @@ function parseSaved(text: string | null): Saved | null {
   if (text === null) return null
   try {
     const saved = JSON.parse(text) as Partial<Saved>
-    return { formats: saved.formats ?? [], metrics: saved.metrics ?? [], sampling: saved.sampling ?? 0 }
+    return {
+      formats: saved.formats ?? [],
+      metrics: saved.metrics ?? [],
+      patterns: saved.patterns ?? [],
+      sampling: saved.sampling ?? 0,
+    }
   } catch {
     return null
   }
