@@ -1,4 +1,10 @@
+import type { SourceItem } from '../../api/source-types.ts'
+
 const usualPort = 1883
+
+/** The source that the built-in broker is; null where nobody has defined it yet. */
+export const builtInOf = (items: readonly SourceItem[]): SourceItem | null =>
+  items.find((one) => one.kind === 'mqtt' && (one.managedBy === 'system' || one.about.includes('embedded'))) ?? null
 
 /** The port that the built-in broker says it listens on, among its short facts. */
 export function brokerPort(about: readonly string[]): number {
