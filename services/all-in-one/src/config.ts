@@ -16,6 +16,7 @@ import {
   setting,
 } from '@driftline/platform/settings'
 import { flag } from '@driftline/platform/units'
+import { readTailerConfig, tailerSettings } from '@driftline/tailer/config'
 import { readWriterConfig, writerSettings } from '@driftline/writer/config'
 import { processMonitorSettings } from './process-monitor-settings.ts'
 
@@ -32,6 +33,7 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Intake: the door for agents', spec: intakeSettings },
   { title: 'Sources', spec: fileSourceSettings },
   { title: 'MQTT: sources and the embedded broker', spec: mqttSettings },
+  { title: 'Tailer: log files and syslog', spec: tailerSettings },
   { title: 'Engines and retention', spec: engineSettings },
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
@@ -58,6 +60,7 @@ export function readAllInOneConfig(source: SettingsSource, options: { readonly m
     gateway: () => readGatewayConfig(source),
     intake: () => readIntakeConfig(source),
     mqtt: () => readMqttConfig(source),
+    tailer: () => readTailerConfig(source),
     sources: () => readFileSources(source),
     writer: () => readWriterConfig(source),
     processMonitor: () => readSettings(source, processMonitorSettings),

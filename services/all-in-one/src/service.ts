@@ -17,6 +17,7 @@ import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { topics } from '@driftline/proto'
+import { createTailer } from '@driftline/tailer/service'
 import { createPositionStore } from '@driftline/writer/positions'
 import { createWriter } from '@driftline/writer/service'
 import type { AllInOneConfig } from './config.ts'
@@ -88,6 +89,7 @@ export function createAllInOne(
       agentDoor,
       createTicker({ ...tickerDefaults, instance: config.intake.instance }, shared),
       createMqtt(config.mqtt, { ...shared, access }),
+      createTailer(config.tailer, { ...shared, dataDir }),
       ...(config.common.monitoringEnabled ? [agent] : []),
     ],
     address: () => addressOf(config.gateway, gateway.port()),
