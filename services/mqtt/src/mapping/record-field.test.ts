@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { recordField } from './record-field.ts'
 
-const row = JSON.parse('{"amount":250000,"payer":{"country":"IN","vip":true},"a.b":{"c":1},"list":[5],"__proto__":{"x":7}}')
+const row = JSON.parse(
+  '{"amount":250000,"payer":{"country":"IN","vip":true},"a.b":{"c":1},"list":[5],"__proto__":{"x":7}}',
+)
 
 test.each<[unknown, string, unknown]>([
   [row, 'amount', 250_000],
