@@ -47,7 +47,7 @@ export const mqttSettings = {
     'mqtt.instance',
     z.string().min(1).max(100).nullable(),
     null,
-    'Name of this instance, no other one has it; else made of its host name and process id',
+    'Name of this instance, no other one has it, the same after a restart; else made of its host name',
   ),
 } as const
 
@@ -56,8 +56,10 @@ export interface MqttConfig {
   readonly broker: EmbeddedBrokerConfig | null
   readonly bounds: TimeBounds
   readonly series: { readonly perSourceMax: number; readonly perTenantMax: number }
-  /** Name of this instance among others, for leases and for what it is the source of. */
+  /** Name of this instance among others, the same after a restart. */
   readonly instance: string
+  /** Name of this process: for leases, and for what it is the source of. */
+  readonly owner: string
 }
 
 /** How far a device's clock may be ahead of ours. */
@@ -70,6 +72,7 @@ export function readMqttConfig(source: SettingsSource): MqttConfig {
   if ((certFile === null) !== (keyFile === null)) {
     throw new AppError('config_invalid', 'mqtt.tls: cert_file and key_file go together')
   }
+  const instance = settings.instance ?? `mqtt@${hostname()}`
   const broker: EmbeddedBrokerConfig = {
     bind: settings.bind,
     port: settings.port,
@@ -85,6 +88,7 @@ export function readMqttConfig(source: SettingsSource): MqttConfig {
     broker: settings.embedded ? broker : null,
     bounds: { ageMsMax: settings.rawRetentionMs, aheadMsMax: AHEAD_MS_MAX },
     series: { perSourceMax: settings.seriesPerSourceMax, perTenantMax: settings.seriesPerTenantMax },
-    instance: settings.instance ?? `mqtt@${hostname()}/${process.pid}`,
+    instance,
+    owner: `${instance}/${process.pid}`,
   })
 }

@@ -6,6 +6,7 @@ import { createMapper, type TimeBounds } from './mapping/mapper.ts'
 import type { Reading, SeriesKey } from './mapping/reading.ts'
 import { recordField } from './mapping/record-field.ts'
 import type { MqttMessage } from './message.ts'
+import { type Mark, markJson } from './payload/json-marks.ts'
 import { isSparkplugTopic, sparkplugFilters } from './sparkplug/sparkplug-topics.ts'
 import { sparkplugHost } from './sparkplug-reading.ts'
 
@@ -119,15 +120,11 @@ export function createPreviewView(definition: MqttDefinition, bounds: TimeBounds
 function itemOf(topic: string, payload: Buffer, timeMs: number, reading: Reading, flagged: string[]): PreviewItem {
   const text = payload.toString('utf8', 0, PAYLOAD_CHARS_MAX * 4).slice(0, PAYLOAD_CHARS_MAX)
   const produced: ProducedSample[] = []
-  const marks: { from: number; to: number }[] = []
   for (let at = 0; at < Math.min(reading.count, PRODUCED_MAX); at++) {
-    const key = reading.keys[at]!
-    const value = reading.values[at]!
-    const { process, metric, attributes, unit, role } = key
-    produced.push({ process, metric, attributes, unit, role, value })
-    const mark = markOf(text, key)
-    if (mark !== null && !marks.some(({ from }) => from === mark.from)) marks.push(mark)
+    const { process, metric, attributes, unit, role } = reading.keys[at]!
+    produced.push({ process, metric, attributes, unit, role, value: reading.values[at]! })
   }
+  const marks = produced.length > 0 ? marksOf(text, reading.keys.slice(0, produced.length)) : []
   const refusals: { reason: string; at: string; detail: string }[] = reading.refusals.map(({ reason, at, detail }) => ({
     reason,
     at,
@@ -137,20 +134,14 @@ function itemOf(topic: string, payload: Buffer, timeMs: number, reading: Reading
   return { timeMs, subject: topic, payload: text, marks, produced, fields: fieldsOf(reading), refusals, flagged }
 }
 
-/** Where in a text the value of a series stands, as far as its path tells: after its last name, or all of a number. */
-function markOf(text: string, { path }: SeriesKey): { from: number; to: number } | null {
-  const name = /([A-Za-z_][A-Za-z0-9_.-]*)\]?$/.exec(path)?.[1]
-  if (name !== undefined) {
-    const at = text.indexOf(`"${name.split('.').at(-1)}"`)
-    const value = at < 0 ? null : /:\s*("?[-+0-9.eE]+|true|false)/y
-    if (value !== null) {
-      value.lastIndex = text.indexOf(':', at)
-      const found = value.lastIndex < 0 ? null : value.exec(text)
-      if (found) return { from: found.index + found[0].length - found[1]!.length, to: found.index + found[0].length }
-    }
-  }
-  const number = /^\s*[-+0-9.eE]+\s*$/.test(text) ? /[-+0-9.eE]+/.exec(text) : null
-  return number ? { from: number.index, to: number.index + number[0].length } : null
+/** Where in a text the values stand that became something. */
+function marksOf(text: string, keys: readonly SeriesKey[]): readonly Mark[] {
+  const number = /^\s*([-+0-9.eE]+)\s*$/.exec(text)
+  if (number) return [{ from: text.indexOf(number[1]!), to: text.indexOf(number[1]!) + number[1]!.length }]
+  return markJson(
+    text,
+    keys.map(({ path }) => path),
+  )
 }
 
 function fieldsOf(reading: Reading): PreviewItem['fields'] {

@@ -1,6 +1,7 @@
 import { createSeriesBook } from '@driftline/ingest/series-book'
 import { createRequestDesk } from '@driftline/ingest/source-requests'
 import { createStatusBoard } from '@driftline/ingest/source-status'
+import { createSourceStore } from '@driftline/ingest/source-store'
 import { createSourceWatch } from '@driftline/ingest/source-watch'
 import type { Sealer } from '@driftline/platform/access/sealing'
 import type { Bus } from '@driftline/platform/bus/bus'
@@ -15,7 +16,7 @@ import { type BrokerPrincipal, createEmbeddedBroker, type EmbeddedBroker } from 
 import type { MqttConfig } from './config.ts'
 import { createDiscovery } from './mapping/discovery.ts'
 import { createPreviews, type EmbeddedTap } from './preview.ts'
-import { createSources, EMBEDDED } from './sources.ts'
+import { createSources, EMBEDDED, FIRST_TENANT } from './sources.ts'
 
 export interface MqttDeps {
   readonly bus: Bus
@@ -45,6 +46,17 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
   const logger = deps.logger.child({ component: SERVICE })
   const book = createSeriesBook(config.series, deps)
   const board = createStatusBoard({ service: SERVICE, instance: config.instance }, { metadata, clock, logger })
+  const store = createSourceStore(deps)
+  /** The embedded broker is a source like any other, which is there without anybody defining it. */
+  const ensureEmbedded = async (tenant: string): Promise<void> => {
+    try {
+      const known = await store.list(tenant, { kind: 'mqtt' })
+      if (known.some(({ definition }) => urlOf(definition) === EMBEDDED)) return
+      await store.ensure(tenant, { kind: 'mqtt', name: EMBEDDED, definition: { broker: { url: EMBEDDED } } })
+    } catch (error) {
+      logger.warn({ error }, 'could not add the embedded broker to the sources')
+    }
+  }
   const taps = new Set<EmbeddedTap>()
   const broker: EmbeddedBroker | null =
     config.broker &&
@@ -56,11 +68,11 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
         sources.takeEmbedded(tenant, message, settle)
       },
       refused(tenant, reason, topic, _payload, byteLength) {
-        board.of({ tenant, id: EMBEDDED }).refused(reason, byteLength > 0 ? `${byteLength} bytes` : '', topic)
+        sources.refusedByBroker(tenant, reason, byteLength > 0 ? `${byteLength} bytes` : '', topic)
       },
     })
   const sources = createSources(
-    { instance: config.instance, bounds: config.bounds, embedded: broker !== null },
+    { instance: config.owner, bounds: config.bounds, embedded: broker !== null },
     {
       ...deps,
       logger,
@@ -68,6 +80,7 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
       board,
       createDiscovery,
       publishEmbedded: (tenant, message) => broker?.publish(tenant, message),
+      firstHeardOf: (tenant) => void ensureEmbedded(tenant),
     },
   )
   const previews = createPreviews({ bounds: config.bounds, embedded: broker !== null }, { taps, logger, clock })
@@ -76,7 +89,7 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
     { metadata, sealer, logger, clock, onChange: (list, invalid) => sources.follow(list, invalid) },
   )
   const desk = createRequestDesk(
-    { service: SERVICE, instance: config.instance },
+    { service: SERVICE, instance: config.owner },
     {
       metadata,
       sealer,
@@ -112,6 +125,7 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
     async start() {
       await board.start()
       // Definitions come first: a message that comes before them would be taken for one that nobody maps.
+      if (broker !== null) await ensureEmbedded(FIRST_TENANT)
       await watch.start()
       await startBroker()
       await desk.start()
@@ -131,3 +145,6 @@ export function createMqtt(config: MqttConfig, deps: MqttDeps): Mqtt {
     },
   }
 }
+
+const urlOf = (definition: unknown): unknown =>
+  (definition as { readonly broker?: { readonly url?: unknown } }).broker?.url

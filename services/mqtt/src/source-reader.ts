@@ -103,6 +103,7 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
   let events = 0
   let bytes = 0
   let newestMs = Number.NaN
+  let arrivedMs = Number.NaN
 
   const define = (key: Omit<SeriesKey, 'handle' | 'generation'>): number => {
     if (!collector.wants(key.metric)) return NOT_WANTED
@@ -230,7 +231,8 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
   }
 
   const tellMeter = (): void => {
-    meter.events(events, bytes, newestMs)
+    // What nobody maps has no time but that of its arrival.
+    if (events > 0) meter.events(events, bytes, Number.isNaN(newestMs) ? arrivedMs : newestMs)
     events = 0
     bytes = 0
     for (const [reason, many] of skipped) meter.filtered(reason, many)
@@ -256,6 +258,7 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
     read(message, byteLength) {
       events += 1
       bytes += byteLength
+      arrivedMs = message.arrivalMs
       readMessage(message, byteLength, true)
     },
     replay: (message) => readMessage(message, message.payload.length, false),

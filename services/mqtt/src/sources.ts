@@ -20,7 +20,8 @@ import type { Discovery } from './source-reader.ts'
 
 /** Id of the source that the embedded broker is where nobody has defined one. */
 export const EMBEDDED = 'embedded'
-const FIRST_TENANT = 'default'
+/** Whose clients need no key on this machine. */
+export const FIRST_TENANT = 'default'
 const DRAIN_MS = 3000
 const DEAD_LETTER_ALLOWANCE = { service: 'mqtt', burst: 100, perSecond: 10 }
 
@@ -40,6 +41,8 @@ export interface SourcesDeps {
   readonly metrics: SelfMetrics
   readonly clock: Clock
   readonly createDiscovery: () => Discovery
+  /** A tenant for whose clients no source is defined. */
+  readonly firstHeardOf: (tenant: string) => void
   readonly publishEmbedded: (tenant: string, message: OutgoingMessage) => void
 }
 
@@ -50,6 +53,8 @@ export interface Sources {
   /** Gives a message of the embedded broker to the sources of its tenant. */
   takeEmbedded(tenant: string, message: MqttMessage, settle: () => void): void
   find(tenant: string, id: string): RunningSource | null
+  /** The embedded broker did not take something of a tenant's clients. */
+  refusedByBroker(tenant: string, reason: string, detail: string, subject: string): void
   /** The embedded broker does not run, and why. */
   embeddedFailed(message: string): void
   tick(nowMs: number): void
@@ -195,6 +200,7 @@ export function createSources(config: SourcesConfig, deps: SourcesDeps): Sources
       const takers = embedded.get(tenant)
       if (takers === undefined) {
         tenants.add(tenant)
+        deps.firstHeardOf(tenant)
         managed.set(keyOf(builtInSource(tenant)), run(builtInSource(tenant)))
         sortEmbedded()
         return this.takeEmbedded(tenant, message, settle)
@@ -209,6 +215,9 @@ export function createSources(config: SourcesConfig, deps: SourcesDeps): Sources
       for (const { running } of takers) running.take(message, settleOne, message.payload.length)
     },
     find: (tenant, id) => managed.get(keyOf({ tenant, id }))?.running ?? null,
+    refusedByBroker(tenant, reason, detail, subject) {
+      for (const { source } of embedded.get(tenant) ?? []) board.of(source).refused(reason, detail, subject)
+    },
     embeddedFailed(message) {
       embeddedProblem = message
       for (const each of managed.values()) if (isEmbedded(each.source)) board.of(each.source).state('failed', message)

@@ -87,6 +87,7 @@ export async function startSources(
       metrics: createSelfMetrics(),
       clock,
       createDiscovery: () => ({ see: () => {}, unmapped: () => ({ topics: [], total: 0 }) }),
+      firstHeardOf: () => {},
       publishEmbedded: () => {},
     },
   )
