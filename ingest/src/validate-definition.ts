@@ -10,7 +10,7 @@ import {
 } from '@driftline/proto'
 import type { DefinitionReason } from './refused.ts'
 
-const METRIC = /^[A-Za-z][A-Za-z0-9_./-]{0,254}$/
+const METRIC = /^[A-Za-z_][A-Za-z0-9_.:/-]{0,254}$/
 const UNIT = /^[\x21-\x7e]{0,63}$/
 const ATTRIBUTES_BYTES_MAX = 4096
 const ATTRIBUTES_MAX = 32
@@ -47,7 +47,7 @@ const attributesRefused = refuse(
 
 /** Whether the name or the unit of a metric breaks the rules that all doors have in common; null when neither does. */
 export function wrongName(metric: string, unit: string): Verdict<never> | null {
-  if (!METRIC.test(metric)) return refuse('metric_invalid', 'a metric is 1 to 255 characters and starts with a letter')
+  if (!METRIC.test(metric)) return refuse('metric_invalid', 'a metric is 1 to 255 letters, digits and _ . : / -, and begins with a letter or _')
   if (!UNIT.test(unit)) return refuse('unit_invalid', 'a unit is at most 63 printable ASCII characters')
   return null
 }
