@@ -47,7 +47,8 @@ const attributesRefused = refuse(
 
 /** Whether the name or the unit of a metric breaks the rules that all doors have in common; null when neither does. */
 export function wrongName(metric: string, unit: string): Verdict<never> | null {
-  if (!METRIC.test(metric)) return refuse('metric_invalid', 'a metric is 1 to 255 letters, digits and _ . : / -, and begins with a letter or _')
+  if (!METRIC.test(metric))
+    return refuse('metric_invalid', 'a metric is 1 to 255 letters, digits and _ . : / -, and begins with a letter or _')
   if (!UNIT.test(unit)) return refuse('unit_invalid', 'a unit is at most 63 printable ASCII characters')
   return null
 }
