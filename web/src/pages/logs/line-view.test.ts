@@ -29,7 +29,8 @@ it('cuts a template at what differs', () => {
 })
 
 it('puts new lines first, each once, within its bound', () => {
-  const line = (id: string, second: number) => ({ id, time: new Date(1e12 + second * 1000).toISOString() }) as LogLine
+  const line = (id: string, second: number) =>
+    ({ id, time: new Date(1e12 + second * 1000).toISOString(), body: id }) as LogLine
   const shown = [line('b', 2), line('a', 1)]
   expect(mergeNewer(shown, [line('c', 3), line('b', 2)], 10).map((one) => one.id)).toEqual(['c', 'b', 'a'])
   expect(mergeNewer(shown, [line('b', 2)], 10)).toBe(shown)

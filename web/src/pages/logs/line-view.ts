@@ -76,10 +76,14 @@ export function templatePieces(template: string): { text: string; differs: boole
     .map((text) => ({ text, differs: text === '<*>' }))
 }
 
+/** What makes a line the same one: seen live and found in the store it has two ids. */
+export const lineKey = (line: Pick<LogLine, 'time' | 'processId' | 'origin' | 'body'>): string =>
+  `${line.time}\n${line.processId}\n${line.origin}\n${line.body}`
+
 /** New lines before those that are shown, each once, newest first, at most `most`. */
 export function mergeNewer(shown: readonly LogLine[], found: readonly LogLine[], most: number): LogLine[] {
-  const known = new Set(shown.map((line) => line.id))
-  const fresh = found.filter((line) => !known.has(line.id))
+  const known = new Set(shown.map(lineKey))
+  const fresh = found.filter((line) => !known.has(lineKey(line)))
   if (fresh.length === 0) return shown as LogLine[]
   return [...fresh, ...shown].sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0)).slice(0, most)
 }

@@ -3,7 +3,7 @@ import { api } from '../../api/client.ts'
 import { useLive } from '../../api/live.ts'
 import type { LogHistogram, LogLine, LogPage, LogTailChanges, LogTailSnapshot } from '../../api/log-types.ts'
 import { useTime } from '../../state/time.ts'
-import { mergeNewer } from './line-view.ts'
+import { lineKey, mergeNewer } from './line-view.ts'
 import { type LogSearch, paramsOf } from './query.ts'
 
 const pageSize = 100
@@ -94,10 +94,10 @@ export function useLogs(search: Ref<LogSearch>, following: Ref<boolean>, wanted:
   function take(found: readonly LogLine[]): void {
     if (following.value) lines.value = mergeNewer(lines.value, found, linesMax)
     else {
-      const known = new Set(lines.value.map((line) => line.id))
+      const known = new Set(lines.value.map(lineKey))
       held.value = mergeNewer(
         held.value,
-        found.filter((line) => !known.has(line.id)),
+        found.filter((line) => !known.has(lineKey(line))),
         linesMax,
       )
     }
