@@ -33,6 +33,8 @@ export interface AnomalyRecord {
   readonly contributions: readonly { readonly metric: string; readonly share: number }[]
   readonly kpis: KpiValues
   readonly revision: number
+  /** A JSON object, or a text; empty for none. */
+  readonly record: string
 }
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString()
@@ -59,6 +61,7 @@ export function toFinding(record: AnomalyRecord): Finding {
     metrics: record.kpis.some((value) => value !== null)
       ? toProcessMetrics(record.process, record.timeMs, record.kpis)
       : null,
+    record: readRecord(record.record),
     verdict: null,
     alertId: null,
   }
@@ -90,7 +93,19 @@ export function findingOfMessage(message: Anomaly): Finding {
     contributions: message.contributions,
     kpis: kpiColumns.map(({ field }) => tidyNumber(message.metrics?.[field])),
     revision: message.revision,
+    record: message.record,
   })
+}
+
+/** What is no JSON object is a text. */
+function readRecord(text: string): AnomalyItem['record'] {
+  if (text === '') return null
+  if (!text.startsWith('{')) return text
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    return text
+  }
 }
 
 /** Attributes are canonical JSON of texts; a KPI has none, and what is not that is shown as none. */

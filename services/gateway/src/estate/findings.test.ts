@@ -23,6 +23,7 @@ function finding(id: string, revision = 1, changes: Partial<AnomalyItem> = {}): 
     exhaustedAt: null,
     contributions: [],
     metrics: null,
+    record: null,
     verdict: null,
     alertId: null,
     ...changes,

@@ -21,7 +21,7 @@ import type { Estate } from './estate.ts'
 import { worstOf } from './findings.ts'
 import { toProcessMetrics } from './kpi-columns.ts'
 import { createProcessState, type ProcessState } from './process-state.ts'
-import { INACTIVE_AFTER_MS, isSilent, statusOf } from './status.ts'
+import { INACTIVE_AFTER_MS, isSilent, silentAfterMs, statusOf } from './status.ts'
 import type { TenantEstate } from './tenant-estate.ts'
 import { createTrail, noteTrail, trailUpTo } from './trail.ts'
 
@@ -127,7 +127,8 @@ function itemAt(
   const seconds = state.host === null ? undefined : estate.hosts.get(state.host)?.description?.intervalSeconds
   const intervalMs = seconds === undefined ? null : seconds * 1000
   const { atMs, drift, worst } = around
-  const heardMs = { nowMs: atMs, lastHeardMs: Math.max(lastMs(heard), around.hostHeardMs), intervalMs }
+  const lastHeardMs = Math.max(lastMs(heard), around.hostHeardMs)
+  const heardMs = { nowMs: atMs, lastHeardMs, intervalMs, silentAfterMs: silentAfterMs[state.kind] }
   const silent = isSilent(heardMs)
   // Groups say nothing more once their last instance has ended; while their host is silent, nobody knows.
   const gone = state.kind === 'os' && !silent && (heard.kpis === undefined || heard.kpis.values.at(-1) === 0)

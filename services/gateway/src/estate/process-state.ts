@@ -32,6 +32,8 @@ export interface ProcessState {
   /** The values that `version` stands for. */
   versioned: KpiValues | null
   kpiTimeMs: number
+  /** How far apart its data usually comes, for kinds without a host; 0 while that is not known. */
+  gapMs: number
   /** When its last instance ended; null while it has one, and for kinds without instances. */
   endedAtMs: number | null
   settings: ProcessSettings
@@ -58,6 +60,7 @@ export function createProcessState(id: string, seenAtMs: number): ProcessState |
     kpis: null,
     versioned: null,
     kpiTimeMs: 0,
+    gapMs: 0,
     endedAtMs: null,
     settings: noSettings,
     trail: createTrail(),
@@ -78,10 +81,28 @@ export function takeKpis(
   noteTrail(state.trail, bucketTimeMs, values[CPU_CORES] ?? null)
   runDrift(state.drift, bucketTimeMs, values, note)
   if (bucketTimeMs < state.kpiTimeMs) return
+  const taken = state.host === null ? overBefore(state, bucketTimeMs, values) : values
+  if (state.host === null && state.kpiTimeMs > 0) noteGap(state, bucketTimeMs - state.kpiTimeMs)
   state.kpiTimeMs = bucketTimeMs
   state.lastSeenMs = Math.max(state.lastSeenMs, bucketTimeMs)
-  state.kpis = values
-  if (sameValues(state.versioned, values)) return
-  state.versioned = values
+  state.kpis = taken
+  if (sameValues(state.versioned, taken)) return
+  state.versioned = taken
   state.version++
+}
+
+/** A device says this in one message and that in the next: what a bucket does not say stands for a minute. */
+const STANDS_MS = 60_000
+
+function overBefore(state: ProcessState, bucketTimeMs: number, values: KpiValues): KpiValues {
+  const before = state.kpis
+  if (before === null || bucketTimeMs - state.kpiTimeMs > STANDS_MS) return values
+  return values.map((value, index) => value ?? before[index] ?? null)
+}
+
+/** A long silence is no usual distance: it counts as ten of them at most. */
+function noteGap(state: ProcessState, gapMs: number): void {
+  if (gapMs <= 0) return
+  const usual = state.gapMs
+  state.gapMs = usual === 0 ? gapMs : 0.8 * usual + 0.2 * Math.min(gapMs, 10 * usual)
 }

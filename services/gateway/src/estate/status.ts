@@ -3,6 +3,15 @@ import type { ProcessStatus } from '../schemas/processes.ts'
 /** A source counts as silent after five of its intervals, and never before this time. */
 const SILENT_AFTER_MS_MIN = 15_000
 const SILENT_AFTER_INTERVALS = 5
+/** Kinds that speak when something happens are heard less often than hosts, which are asked every second. */
+export const silentAfterMs = {
+  host: 15_000,
+  os: 15_000,
+  device: 60_000,
+  log: 300_000,
+  service: 300_000,
+  flow: 86_400_000,
+}
 /** A process is being learnt for its first half hour at most, baselines or not. */
 export const LEARNING_MS = 30 * 60_000
 /** A group without an instance stays in the overview for this long. */
@@ -14,6 +23,8 @@ export interface StatusInput {
   readonly lastHeardMs: number
   /** Interval of its source, or null where that is not known. */
   readonly intervalMs: number | null
+  /** Never silent before; 15 s without it. */
+  readonly silentAfterMs?: number
   readonly firstSeenMs: number
   /** Whether a deviation from its normal was ever known. */
   readonly learnt: boolean
@@ -21,8 +32,10 @@ export interface StatusInput {
   readonly worst: 'info' | 'warning' | 'critical' | null
 }
 
-export function isSilent(input: Pick<StatusInput, 'nowMs' | 'lastHeardMs' | 'intervalMs'>): boolean {
-  const limitMs = Math.max(SILENT_AFTER_MS_MIN, SILENT_AFTER_INTERVALS * (input.intervalMs ?? 0))
+type SilenceInput = Pick<StatusInput, 'nowMs' | 'lastHeardMs' | 'intervalMs' | 'silentAfterMs'>
+
+export function isSilent(input: SilenceInput): boolean {
+  const limitMs = Math.max(input.silentAfterMs ?? SILENT_AFTER_MS_MIN, SILENT_AFTER_INTERVALS * (input.intervalMs ?? 0))
   return input.nowMs - input.lastHeardMs > limitMs
 }
 

@@ -16,7 +16,7 @@ import { worstOf } from './findings.ts'
 import type { HostState } from './host-state.ts'
 import { tidyNumber, toProcessMetrics } from './kpi-columns.ts'
 import type { ProcessState } from './process-state.ts'
-import { INACTIVE_AFTER_MS, isLearning, LEARNING_MS, statusOf } from './status.ts'
+import { INACTIVE_AFTER_MS, isLearning, LEARNING_MS, silentAfterMs, statusOf } from './status.ts'
 import type { TenantEstate } from './tenant-estate.ts'
 import { trailUpTo } from './trail.ts'
 
@@ -32,7 +32,8 @@ function lastHeardMs(estate: TenantEstate, state: ProcessState): number {
 }
 
 function intervalMs(estate: TenantEstate, state: ProcessState): number | null {
-  const seconds = state.host === null ? undefined : estate.hosts.get(state.host)?.description?.intervalSeconds
+  if (state.host === null) return state.gapMs === 0 ? null : state.gapMs
+  const seconds = estate.hosts.get(state.host)?.description?.intervalSeconds
   return seconds === undefined ? null : seconds * 1000
 }
 
@@ -41,6 +42,7 @@ export function processStatusOf(estate: TenantEstate, state: ProcessState, nowMs
     nowMs,
     lastHeardMs: lastHeardMs(estate, state),
     intervalMs: intervalMs(estate, state),
+    silentAfterMs: silentAfterMs[state.kind],
     firstSeenMs: state.firstSeenMs,
     learnt: state.drift.learnt,
     worst: worstOf(estate.findings.openOf(state.id))?.severity ?? null,
@@ -114,7 +116,7 @@ export function toProcessDetail(estate: TenantEstate, state: ProcessState, nowMs
     normal: normalsOf(state.drift),
     firstSeen: iso(state.firstSeenMs),
     learningUntil: learning ? iso(state.firstSeenMs + LEARNING_MS) : null,
-    intervalSeconds: interval === null ? null : interval / 1000,
+    intervalSeconds: interval === null ? null : Math.round(interval / 100) / 10,
   }
 }
 

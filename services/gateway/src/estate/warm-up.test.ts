@@ -6,7 +6,7 @@ import { warmFindingsAgain } from './warm-up.ts'
 it('takes nothing in when the gateway has stopped before the store answered', async () => {
   let isStopped = false
   const row = { tenant: 'default', id: 'a-1', process: 'os:web-1:nginx', severity: 'warning', startMs: 0 }
-  const lists = { timeMs: 0, endMs: null, exhaustedMs: null, shareMetrics: [], shares: [], kpis: [] }
+  const lists = { timeMs: 0, endMs: null, exhaustedMs: null, shareMetrics: [], shares: [], kpis: [], record: '' }
   const store = {
     async query() {
       isStopped = true

@@ -149,3 +149,18 @@ describe('collected metrics in the format of Prometheus', () => {
     )
   })
 })
+
+it('leaves out what is pushed when there is too much, and says how much', () => {
+  const estate = createTenantEstate('default', LIMITS)
+  const processes = ['service:a', 'host:web-1', 'device:p:q', 'service:b']
+  const id = (index: number): bigint => BigInt(index + 1)
+  for (const [index, process] of processes.entries()) {
+    const kind = MetricKind.GAUGE
+    estate.series.define({ id: id(index), process, metric: 'load', unit: '', kind, attributes: '{}' })
+    estate.series.record(id(index), 1000, index)
+  }
+  const text = renderCollected(estate, 1000, new Set(), 2)
+  expect(text).toContain('driftline_collected_series_left_out{} 2')
+  expect([...text.matchAll(/process="([^"]+)"/g)].map(([, process]) => process)).toEqual(['host:web-1', 'device:p:q'])
+  expect(renderCollected(estate, 1000)).not.toContain('left_out')
+})

@@ -11,6 +11,11 @@ const UNIT_SUFFIXES: Readonly<Record<string, string>> = {
   '1': '_ratio',
 }
 
+/** More series than this are not exported; those of hosts and groups come first, what is pushed last. */
+const SERIES_MAX = 50_000
+const LEFT_OUT = 'driftline_collected_series_left_out'
+const RANKS: Readonly<Record<string, number>> = { host: 0, os: 0, device: 1, flow: 1, log: 2, service: 3 }
+
 /** A value older than this is not exported: Prometheus would draw a dead process as a living one. */
 const FRESH_MS = 60_000
 
@@ -23,24 +28,44 @@ export function renderCollected(
   estate: TenantEstate,
   nowMs: number,
   ownNames: ReadonlySet<string> = new Set(),
+  seriesMax = SERIES_MAX,
 ): string {
   const families = new Map<string, Family>()
-  for (const series of estate.series.all()) {
-    if (nowMs - series.timeMs > FRESH_MS || !Number.isFinite(series.value)) continue
+  const taken = new Set([...ownNames, LEFT_OUT])
+  const { chosen, leftOut } = chooseSeries(estate, nowMs, seriesMax)
+  for (const series of chosen) {
     const name = prometheusName(series.metric, series.unit)
     const counter = series.kind === MetricKind.CUMULATIVE
-    const family = familyFor(families, name, { metric: series.metric, unit: series.unit, counter }, ownNames)
+    const family = familyFor(families, name, { metric: series.metric, unit: series.unit, counter }, taken)
     const labels = labelsOf(series)
     // Attributes that differ in letters which Prometheus has not are one series there: the newest value counts.
     const same = family.samples.get(labels)
     if (!same || same.timeMs <= series.timeMs) family.samples.set(labels, series)
   }
-  const lines: string[] = []
+  const lines = leftOut === 0 ? [] : [`# TYPE ${LEFT_OUT} gauge`, `${LEFT_OUT}{} ${leftOut}`]
   for (const [name, { counter, samples }] of [...families].sort(([a], [b]) => (a < b ? -1 : 1))) {
     lines.push(`# TYPE ${name} ${counter ? 'counter' : 'gauge'}`)
     for (const [labels, { value }] of samples) lines.push(`${name}{${labels}} ${value}`)
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+/** Those that were heard lately, bounded: one sender of many series must not make the answer unreadable. */
+function chooseSeries(
+  estate: TenantEstate,
+  nowMs: number,
+  seriesMax: number,
+): { chosen: Iterable<SeriesState>; leftOut: number } {
+  const byRank: SeriesState[][] = [[], [], [], []]
+  let count = 0
+  for (const series of estate.series.all()) {
+    if (nowMs - series.timeMs > FRESH_MS || !Number.isFinite(series.value)) continue
+    const kind = series.process.slice(0, series.process.indexOf(':'))
+    byRank[RANKS[kind] ?? 3]!.push(series)
+    count++
+  }
+  const chosen = byRank.flat()
+  return { chosen: count <= seriesMax ? chosen : chosen.slice(0, seriesMax), leftOut: Math.max(0, count - seriesMax) }
 }
 
 interface Meaning {

@@ -34,7 +34,7 @@ const COLUMNS = `anomalies.tenant AS tenant, id, process, type, toString(severit
   ${MS('start_time')} AS startMs, ${MS('end_time')} AS endMs, ${MS('time')} AS timeMs, description, metric, attributes,
   unit, value, worst_value AS worstValue, expected_low AS low, expected_high AS high, expected_centre AS centre, score,
   ${MS('exhausted_at')} AS exhaustedMs, arrayMap(each -> each.1, contributions) AS shareMetrics,
-  arrayMap(each -> each.2, contributions) AS shares, metrics AS kpis, toFloat64(revision) AS revision`
+  arrayMap(each -> each.2, contributions) AS shares, metrics AS kpis, toFloat64(revision) AS revision, record`
 
 function toRecord({ shareMetrics, shares, severity, kpis, ...row }: Row): Finding {
   return toFinding({

@@ -88,3 +88,23 @@ function rollupStatement(aggregation: Aggregation): string {
       AND minute < fromUnixTimestamp64Milli({to: Int64}, 'UTC')
     GROUP BY id, timeMs ORDER BY id, timeMs`
 }
+
+export interface LastSample {
+  readonly timeMs: number
+  readonly value: number
+}
+
+/** The newest sample of each series since a moment. The ids are of the caller's tenant. */
+export async function readLastSamples(
+  store: AnalyticsStore,
+  ids: readonly bigint[],
+  sinceMs: number,
+): Promise<Map<bigint, LastSample>> {
+  const rows = await store.query<{ id: string; timeMs: number; value: number | null }>(
+    `SELECT toString(series) AS id, toFloat64(toUnixTimestamp64Milli(max(ts))) AS timeMs, argMax(value, ts) AS value
+     FROM samples WHERE series IN {ids: Array(UInt64)} AND ts >= fromUnixTimestamp64Milli({since: Int64}, 'UTC')
+     GROUP BY id`,
+    { ids, since: Math.floor(sinceMs) },
+  )
+  return new Map(rows.map(({ id, timeMs, value }) => [BigInt(id), { timeMs, value: value ?? Number.NaN }]))
+}

@@ -50,12 +50,12 @@ export interface StoredKpis {
   readonly values: KpiValues
 }
 
-/** The newest KPIs of each process, out of the last minutes that the store has. */
+/** The newest KPIs of each process, out of the last minutes that the store has; an hour of those that speak seldom. */
 export async function readLastKpis(store: AnalyticsStore, limit: number): Promise<StoredKpis[]> {
   const rows = await store.query<{ tenant: string; process: string; timeMs: number; last: (number | null)[] }>(
     `SELECT tenant, process, toFloat64(toUnixTimestamp64Milli(max(ts))) AS timeMs,
        argMax((${kpiColumns.map(({ column }) => column).join(', ')}), ts) AS last
-     FROM kpis WHERE ts >= (SELECT max(ts) FROM kpis) - INTERVAL 3 MINUTE
+     FROM kpis WHERE ts >= (SELECT max(ts) FROM kpis) - if(match(process, '^(os|host):'), 180, 3600)
      GROUP BY tenant, process LIMIT {limit: UInt32}`,
     { limit },
   )

@@ -1,7 +1,8 @@
 import { stripPoints } from '../estate/drift-strip.ts'
 import { toProcessMetrics } from '../estate/kpi-columns.ts'
 import { processesAt } from '../estate/past.ts'
-import { metricKindName } from '../estate/series-registry.ts'
+import type { ProcessState } from '../estate/process-state.ts'
+import { metricKindName, type SeriesState } from '../estate/series-registry.ts'
 import {
   dashboardOf,
   findProcesses,
@@ -14,18 +15,31 @@ import {
 } from '../estate/views.ts'
 import { pageByKey } from '../http/cursors.ts'
 import { type AnyRoute, route } from '../http/route.ts'
+import type { LogProcesses } from '../logs/log-processes.ts'
 import { readFirstSeen } from '../queries/kpis.ts'
+import { type LastSample, readLastSamples } from '../queries/samples.ts'
 import { pastStrip } from '../queries/strip.ts'
 import { seriesItem } from '../schemas/analytics.ts'
 import { operationalDashboard } from '../schemas/anomalies.ts'
 import { listOf, pageQuery, processIdParam } from '../schemas/common.ts'
 import { atQuery } from '../schemas/hosts.ts'
-import { processDetail, processFilter, processItem, processMetrics, processPatch } from '../schemas/processes.ts'
+import {
+  type ProcessDetail,
+  processDetail,
+  processFilter,
+  processItem,
+  processMetrics,
+  processPatch,
+} from '../schemas/processes.ts'
 import { aboutMetric } from './about-metrics.ts'
 import { type EstateRouteDeps, knownProcess } from './deps.ts'
 import { signedIn } from './sessions.ts'
 
-export function processRoutes(deps: EstateRouteDeps): AnyRoute[] {
+export interface ProcessRouteDeps extends EstateRouteDeps {
+  readonly logProcesses: LogProcesses
+}
+
+export function processRoutes(deps: ProcessRouteDeps): AnyRoute[] {
   return [overview(deps), list(deps), one(deps), patch(deps), metrics(deps), series(deps)]
 }
 
@@ -82,7 +96,7 @@ function list(deps: EstateRouteDeps): AnyRoute {
   })
 }
 
-function one(deps: EstateRouteDeps): AnyRoute {
+function one(deps: ProcessRouteDeps): AnyRoute {
   return route({
     method: 'get',
     path: '/api/v1/processes/{id}',
@@ -99,12 +113,21 @@ function one(deps: EstateRouteDeps): AnyRoute {
         readFirstSeen(deps.store, tenant, state.id),
       )
       if (storedMs !== null) state.firstSeenMs = Math.min(state.firstSeenMs, storedMs)
-      return { body: toProcessDetail(deps.estate.tenant(tenant), state, deps.clock.nowMs()) }
+      return { body: await detailOf(deps, tenant, state) }
     },
   })
 }
 
-function patch(deps: EstateRouteDeps): AnyRoute {
+/** With the logs that belong to it. */
+async function detailOf(deps: ProcessRouteDeps, tenant: string, state: ProcessState): Promise<ProcessDetail> {
+  const mine = deps.estate.tenant(tenant)
+  const logs = await deps.logProcesses.of(tenant, state.id, mine.processes.keys())
+  const hasLines = state.kind === 'log' ? [state.id] : []
+  const logProcesses = [...new Set([...hasLines, ...logs.filter((id) => id !== state.id)])]
+  return { ...toProcessDetail(mine, state, deps.clock.nowMs()), logProcesses }
+}
+
+function patch(deps: ProcessRouteDeps): AnyRoute {
   return route({
     method: 'patch',
     path: '/api/v1/processes/{id}',
@@ -119,7 +142,7 @@ function patch(deps: EstateRouteDeps): AnyRoute {
       const state = knownProcess(deps, tenant, params.id)
       state.settings = await deps.processSettings.patch(signedIn(principal), state.id, body)
       state.version++
-      return { body: toProcessDetail(deps.estate.tenant(tenant), state, deps.clock.nowMs()) }
+      return { body: await detailOf(deps, tenant, state) }
     },
   })
 }
@@ -159,16 +182,32 @@ function series(deps: EstateRouteDeps): AnyRoute {
       const keyOf = (each: { metric: string; attributes: string }): string => `${each.metric} ${each.attributes}`
       const sorted = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
       const page = pageByKey(sorted, keyOf, query)
-      const items = page.items.map((each) => ({
-        metric: each.metric,
-        unit: each.unit,
-        kind: metricKindName(each.kind),
-        about: aboutMetric(each.metric),
-        attributes: JSON.parse(each.attributes) as Record<string, string>,
-        lastValue: Number.isFinite(each.value) ? each.value : null,
-        lastTime: each.timeMs > 0 ? new Date(each.timeMs).toISOString() : null,
-      }))
+      const stored = await lastOfUnheard(deps, page.items)
+      const items = page.items.map((each) => {
+        const last = each.timeMs > 0 ? each : stored.get(each.id)
+        return {
+          metric: each.metric,
+          unit: each.unit,
+          kind: metricKindName(each.kind),
+          about: aboutMetric(each.metric),
+          attributes: JSON.parse(each.attributes) as Record<string, string>,
+          lastValue: last && Number.isFinite(last.value) ? last.value : null,
+          lastTime: last ? new Date(last.timeMs).toISOString() : null,
+        }
+      })
       return { body: { ...page, items } }
     },
   })
 }
+
+/** What the store knows of series that were not heard since the start: slow devices speak once in minutes. */
+async function lastOfUnheard(
+  { store, clock, retention }: EstateRouteDeps,
+  series: readonly SeriesState[],
+): Promise<ReadonlyMap<bigint, LastSample>> {
+  const unheard = series.filter(({ timeMs }) => timeMs === 0).map(({ id }) => id)
+  const sinceMs = clock.nowMs() - Math.min(retention.rawMs, DAY_MS)
+  return unheard.length === 0 ? new Map() : await readLastSamples(store, unheard, sinceMs)
+}
+
+const DAY_MS = 86_400_000

@@ -26,6 +26,10 @@ export const anomaly = z
     exhaustedAt: isoTime.nullable().describe('When the limit is reached at the present trend'),
     contributions: z.array(z.object({ metric: z.string(), share: z.number() })),
     metrics: processMetrics.nullable().describe('KPIs at its last record'),
+    record: z
+      .union([z.record(z.string(), z.unknown()), z.string()])
+      .nullable()
+      .describe('The business record, or the line, that it is about; null when it is about numbers over time'),
     verdict: verdict.nullable(),
     alertId: z.string().nullable(),
   })

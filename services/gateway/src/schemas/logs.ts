@@ -58,7 +58,8 @@ export const logSearch = z.object({
     .optional()
     .describe(
       'Conditions on fields, `field.<name>=<condition>` or `field[<name>]=<condition>`: `500` (equal; a number by its value), `!500`, `>=0.5`, `>`, `<=`, `<` (numbers), `~text` (contains), `*` (there is one)',
-    ),
+    )
+    .meta({ param: { style: 'deepObject', explode: true } }),
   pattern: z
     .string()
     .regex(/^[0-9a-f]{16}$/, 'must be 16 hexadecimal digits')

@@ -5,7 +5,9 @@ import { isoTime, maybe, pageQuery, queryFlag, queryTime, tag } from './common.t
 export const processKind = z.enum(['host', 'os', 'device', 'log', 'service', 'flow'])
 export const processStatus = z
   .enum(['ok', 'warning', 'critical', 'silent', 'learning'])
-  .describe('`learning` in the first 30 minutes, `silent` when nothing was heard for max(15 s, 5 intervals)')
+  .describe(
+    '`learning` in the first 30 minutes, `silent` when nothing was heard for 5 intervals, at least 15 s (devices 60 s, logs and services 5 min)',
+  )
 export type ProcessStatus = z.infer<typeof processStatus>
 
 /** Values as measured, beside the shares of `resourceUtilization`. */
@@ -96,6 +98,10 @@ export const processDetail = processItem
     firstSeen: isoTime,
     learningUntil: isoTime.nullable().describe('When `learning` ends; null when it has'),
     intervalSeconds: maybe.describe('Interval of its source'),
+    logProcesses: z
+      .array(z.string())
+      .optional()
+      .describe('Processes whose lines of logs belong to it; left out of the live channel'),
   })
   .meta({ id: 'ProcessDetail' })
 export type ProcessDetail = z.infer<typeof processDetail>

@@ -182,6 +182,7 @@ export interface TestAnomaly {
   readonly description?: string
   readonly revision?: number
   readonly tenant?: string
+  readonly record?: string
 }
 
 export function anomalyRecord(anomaly: TestAnomaly): TestRecord {
@@ -211,6 +212,7 @@ export function anomalyRecord(anomaly: TestAnomaly): TestRecord {
       expectedCentre: 0.9,
       score: 18.7,
       contributions: [{ metric: 'cpu', share: 0.75 }],
+      record: anomaly.record ?? '',
       metrics: { ...noKpis, cpuCores: 3.7 },
       revision,
     },
