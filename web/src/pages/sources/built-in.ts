@@ -2,6 +2,10 @@ import type { SourceItem } from '../../api/source-types.ts'
 
 const usualPort = 1883
 
+/** What made itself has a name of its own making; people know it by another. */
+export const sourceName = (item: Pick<SourceItem, 'name' | 'managedBy'>): string =>
+  item.managedBy === 'system' && item.name === 'embedded' ? 'Built-in broker' : item.name
+
 /** The source that the built-in broker is; null where nobody has defined it yet. */
 export const builtInOf = (items: readonly SourceItem[]): SourceItem | null =>
   items.find((one) => one.kind === 'mqtt' && (one.managedBy === 'system' || one.about.includes('embedded'))) ?? null

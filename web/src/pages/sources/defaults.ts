@@ -50,6 +50,15 @@ export const newDefinitions: { readonly [K in SourceKind]: () => Definitions[K] 
   push: () => ({ door: 'samples', key: '', rules: [] }),
 }
 
+/** Why there is nothing to look at yet; empty as soon as a draft says where its data is. */
+export function lacksOf(definition: Definitions[SourceKind]): string {
+  if ('broker' in definition && definition.broker.url.trim() === '') return 'the address of the broker is needed.'
+  if ('paths' in definition && definition.paths.length === 0) return 'at least one path is needed.'
+  if ('byHost' in definition && definition.udpPort === undefined && definition.tcpPort === undefined)
+    return 'a port is needed.'
+  return ''
+}
+
 export const kindChoices: readonly {
   readonly kind: SourceKind
   readonly name: string

@@ -1,6 +1,8 @@
 import type { SourceItem, SourceStatus } from '../../api/source-types.ts'
 import type { GlyphState } from '../../components/StatusGlyph.vue'
 import type { Format, Quantity } from '../../format.ts'
+import { sourceName } from './built-in.ts'
+import { idShown } from './words.ts'
 
 /** A line of the list at the left. */
 export interface SourceRow {
@@ -73,11 +75,11 @@ function rateWords(item: SourceItem, format: Format): Quantity {
 function rowOf(item: SourceItem, format: Format): SourceRow {
   return {
     id: item.source,
-    name: item.name,
+    name: sourceName(item),
     glyph: glyphs[item.status],
     word: words[item.status],
     rate: rateWords(item, format),
-    about: (item.status === 'failed' && item.message) || item.about.join(', ') || item.processId || '',
+    about: (item.status === 'failed' && item.message) || item.about.join(', ') || idShown(item.processId ?? ''),
     unmapped: item.unmapped,
   }
 }

@@ -1,6 +1,7 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import { ApiError, api, type FieldError } from '../../api/client.ts'
 import type { Definitions, SourceDetail, SourceKind, SourceSecrets } from '../../api/source-types.ts'
+import { sourceName } from './built-in.ts'
 import { newDefinitions } from './defaults.ts'
 
 /** What is edited: everything that is saved together. */
@@ -37,7 +38,7 @@ export function useDraft(kind: SourceKind, saved: () => SourceDetail | null) {
 
   function take(detail: SourceDetail): void {
     draft.value = {
-      name: detail.name,
+      name: sourceName(detail),
       active: detail.active,
       definition: copy(detail.definition) as unknown as Definitions[SourceKind],
       secrets: {},
