@@ -65,11 +65,11 @@ export function refusedPlace(realPath: string, roots: Roots): FileRefusal | null
 }
 
 /**
- * Opens a file for reading. Nothing that was put in its place since it was inspected is read: no symlink is followed,
- * and what is no regular file, or another place than the one that was allowed, is closed again.
+ * Opens a file for reading; null when it is gone, or another one is in its place since it was inspected. No symlink is
+ * followed, and what is no regular file, or another place than the one that was allowed, is closed again.
  */
 export function openLogFile(
-  { realPath, base }: Pick<FoundFile, 'realPath' | 'base'>,
+  { realPath, base, key }: Pick<FoundFile, 'realPath' | 'base' | 'key'>,
   roots: Roots,
 ): { readonly descriptor: number; readonly facts: FileFacts } | { readonly refusal: FileRefusal } | null {
   let descriptor: number
@@ -85,9 +85,9 @@ export function openLogFile(
     : isOwnOutput(facts.key)
       ? 'own_output'
       : refusedAt(placeOf(descriptor, realPath), base, roots)
-  if (refusal === null) return { descriptor, facts }
+  if (refusal === null && facts.key === key) return { descriptor, facts }
   closeSync(descriptor)
-  return { refusal }
+  return refusal === null ? null : { refusal }
 }
 
 /** A directory on the way may be a symlink, too. */

@@ -143,3 +143,23 @@ export async function sumOf(bus: Bus, metric: string, attributes = ''): Promise<
 export async function lettersOf(bus: Bus) {
   return (await recordsOf(bus, topics.deadLetters)).map(({ value }) => fromBinary(DeadLetterSchema, value))
 }
+
+/** The process that crash tests kill. Says when it runs; `killAfter` batches it kills itself, published or not. */
+async function run(args: RigArguments & { readonly killAfter: number; readonly published: boolean }): Promise<void> {
+  let batches = 0
+  await startTailer(args, (bus) => ({
+    ...bus,
+    async publish(records) {
+      const isBatch = records.some(({ topic }) => topic === topics.logs.name)
+      if (isBatch) batches += 1
+      const dies = args.killAfter > 0 && batches >= args.killAfter
+      if (dies && !args.published) process.kill(process.pid, 'SIGKILL')
+      await bus.publish(records)
+      if (dies) process.kill(process.pid, 'SIGKILL')
+    },
+  }))
+  process.send?.({ started: true })
+}
+
+const args = process.argv[2]
+if (args?.startsWith('{') && process.send !== undefined) await run(JSON.parse(args) as Parameters<typeof run>[0])
