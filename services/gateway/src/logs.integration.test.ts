@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { logTailFrame } from './schemas/live.ts'
 import { eventually } from './testing/eventually.ts'
 import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
 import { openLive } from './testing/live-client.ts'
@@ -238,8 +239,9 @@ describe('lines as they come', () => {
           logRecord([line('of another log')], { process: 'log:other' }),
           logRecord([line('first'), line('second')], PLACE),
         )
-        const { changes } = await live.next((message) => message.changes)
-        seen.push(...changes.lines)
+        const frame = await live.next((message) => message.changes)
+        expect(logTailFrame.safeParse(frame).error?.issues ?? []).toEqual([])
+        seen.push(...frame.changes.lines)
       },
       () => expect(seen.length).toBeGreaterThan(0),
     )

@@ -84,17 +84,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const settingsPublisher = createSettingsPublisher({ bus: deps.bus, detection: stores.detection, logger })
   const latency = createLatencyWindow()
   const caches = createCaches(clock)
-  const logProcesses = createLogProcesses({ list: stores.sources.list, cache: caches.logSourceCache })
-  const feedOf = createFeedChannels({
-    logTail: createLogTail({
-      ...deps,
-      processesOf: (tenant, process) => logProcesses.of(tenant, process, estate.tenant(tenant).processes.keys()),
-    }),
-    listSources: (tenant) => listSources({ ...deps, ...stores, store: deps.analytics, estate }, tenant),
-    sourceAsks: stores.sourceAsks,
-    clock,
-    logger,
-  })
+  const { logProcesses, feedOf } = createFollowed(deps, { estate, stores, caches })
   const hub = createLiveHub({ estate, clock, metrics, latency, feedOf })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
   const feed = createFeed({
@@ -120,11 +110,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     logger,
     metrics,
   })
-  const checks = createEngineChecks({
-    bus: { bus: deps.bus, topic: topics.ticks.name },
-    analytics: deps.analytics,
-    metadata: deps.metadata,
-  })
+  const checks = checksOf(deps)
   const routeDeps: AllRouteDeps = {
     estate,
     history,
@@ -166,6 +152,28 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     routes,
     refreshSettings: () => refreshSettings(estate, stores),
   }
+}
+
+function checksOf({ bus, analytics, metadata }: GatewayDeps): HealthCheck[] {
+  return createEngineChecks({ bus: { bus, topic: topics.ticks.name }, analytics, metadata })
+}
+
+/** What is looked at or followed only while somebody has it open. */
+function createFollowed(
+  deps: GatewayDeps,
+  parts: { readonly estate: Estate; readonly stores: Stores; readonly caches: GatewayCaches },
+) {
+  const { estate, stores, caches } = parts
+  const logProcesses = createLogProcesses({ list: stores.sources.list, cache: caches.logSourceCache })
+  const processesOf = (tenant: string, process: string): Promise<string[]> =>
+    logProcesses.of(tenant, process, estate.tenant(tenant).processes.keys())
+  const feedOf = createFeedChannels({
+    ...deps,
+    logTail: createLogTail({ ...deps, processesOf }),
+    listSources: (tenant) => listSources({ ...deps, ...stores, store: deps.analytics, estate }, tenant),
+    sourceAsks: stores.sourceAsks,
+  })
+  return { logProcesses, feedOf }
 }
 
 async function refreshSettings(estate: Estate, { processSettings }: Stores): Promise<void> {

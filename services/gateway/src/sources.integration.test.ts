@@ -4,6 +4,7 @@ import { createStatusBoard, type StatusBoard } from '@driftline/ingest/source-st
 import type { UnmappedTopic } from '@driftline/ingest/status-detail'
 import type { Component } from '@driftline/platform/lifecycle'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { previewFrame, sourcesFrame } from './schemas/live.ts'
 import { eventually } from './testing/eventually.ts'
 import { type GatewayKit, startGatewayKit } from './testing/gateway-kit.ts'
 import { openLive } from './testing/live-client.ts'
@@ -237,7 +238,9 @@ describe('previews', () => {
       unmapped: [{ topic: 'plant/z', perSecond: 1 }],
       detected: null,
     }
-    const { changes } = await live.next((message) => message.changes?.state === 'receiving')
+    const frame = await live.next((message) => message.changes?.state === 'receiving')
+    const { changes } = frame
+    expect(previewFrame.safeParse(frame).error?.issues ?? []).toEqual([])
     expect(changes).toMatchObject({
       perSecond: 3,
       items: [{ time: new Date(now).toISOString(), produced: [{ value: 21 }] }],
@@ -261,7 +264,7 @@ describe('channel sources', () => {
       message.changes?.items.find((each) => each.source === source)
     await live.next((message) => about(message) !== undefined)
     await put(source, { name: 'Told anew', active: true, definition: broker, revision: 1 })
-    await live.next((message) => about(message)?.name === 'Told anew')
+    sourcesFrame.parse(await live.next((message) => about(message)?.name === 'Told anew'))
     await kit.request(`${SOURCES}/${source}`, { method: 'DELETE' })
     await live.next((message) => message.changes?.removed.includes(source))
     live.close()

@@ -233,18 +233,6 @@ export async function readLogLine(
   return rows[0] ? toLogRow(rows[0]) : null
 }
 
-/** Processes of a tenant that had lines in a range. */
-export async function readLogProcesses(store: AnalyticsStore, tenant: string, range: LogRange): Promise<string[]> {
-  const rows = await ask<{ process: string }>(
-    store,
-    `SELECT DISTINCT process FROM logs WHERE tenant = {tenant: String}
-       AND ts >= fromUnixTimestamp64Milli({from: Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({to: Int64}, 'UTC')
-     ORDER BY process LIMIT 1000 ${LIMITS}`,
-    { tenant, from: Math.floor(range.fromMs), to: Math.ceil(range.toMs) },
-  )
-  return rows.map(({ process }) => process)
-}
-
 const ADVICE = 'choose a shorter time range, name a process, or add a word to look for'
 
 /** Asks the store, and says of a search that is too much what to do. */

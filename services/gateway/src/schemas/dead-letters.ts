@@ -57,7 +57,6 @@ export const deadLetterFilter = pageQuery.extend({
   from: queryTime.optional(),
   to: queryTime.optional(),
 })
-export type DeadLetterFilter = z.infer<typeof deadLetterFilter>
 
 export const deadLetterList = listOf(deadLetterItem).meta({ id: 'DeadLetterList' })
 

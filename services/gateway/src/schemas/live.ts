@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { alert, anomaly, operationalDashboard } from './anomalies.ts'
 import { isoTime, maybe, problem } from './common.ts'
 import { hostChanges, hostSnapshot } from './hosts.ts'
+import { logLine } from './logs.ts'
 import { normals, processDetail, processItem, processMetrics, statusCounts } from './processes.ts'
+import { preview, sourceItem } from './sources.ts'
 
 /** What a client sends on `/api/v1/live`. `token` is for clients that can set neither cookie nor header. */
 export const liveRequest = z
@@ -47,6 +49,22 @@ export const alertsChanges = z.object({
   anomalies: z.array(anomaly).describe('Opened, changed or closed'),
 })
 
+/** Channel `sources`: all of them, then those that changed, whole. The snapshot may come before they were looked at. */
+export const sourcesSnapshot = z.object({ items: z.array(sourceItem) })
+export const sourcesChanges = z.object({
+  items: z.array(sourceItem).describe('That are new or changed'),
+  removed: z.array(z.string()).describe('Values of `source` that are gone'),
+})
+
+/** Channel `logs:<process>`: lines from now on. What is more than a screen can follow is left out and counted. */
+export const logTailSnapshot = z.object({
+  processes: z.array(z.string()).describe('Whose lines are followed: the process, and the logs that belong to it'),
+})
+export const logTailChanges = z.object({
+  lines: z.array(logLine).describe('Oldest first; the newest 200 of each 250 ms'),
+  dropped: z.number().int().describe('Lines that came as well and are not among them; they can be searched'),
+})
+
 /** What the server sends: the first answer of a channel has `snapshot`, later ones `changes`; `seq` grows by one. */
 const frame = <S extends z.ZodType, C extends z.ZodType>(snapshot: S, changes: C) =>
   z.union([
@@ -59,3 +77,7 @@ export const overviewFrame = frame(operationalDashboard, overviewChanges)
 export const hostFrame = frame(hostSnapshot, hostChanges)
 export const alertsFrame = frame(alertsSnapshot, alertsChanges)
 export const processFrame = frame(processDetail, processChanges)
+export const sourcesFrame = frame(sourcesSnapshot, sourcesChanges)
+export const logTailFrame = frame(logTailSnapshot, logTailChanges)
+/** Channel `preview:<id>`: the preview as it stands, whole each time. */
+export const previewFrame = frame(preview, preview)

@@ -175,12 +175,3 @@ export const logContext = z
     after: z.array(logLine).describe('Of the same origin, oldest first'),
   })
   .meta({ id: 'LogContext' })
-
-/** Channel `logs:<process>`: lines from now on, oldest first. What is more than a screen can follow is left out and told. */
-export const logTailSnapshot = z.object({
-  processes: z.array(z.string()).describe('Processes whose lines are followed: it, or the logs that belong to it'),
-})
-export const logTailChanges = z.object({
-  lines: z.array(logLine).describe('At most 200 each 250 ms; the newest of them'),
-  dropped: z.number().int().describe('Lines since the frame before that are not among them; they can be searched'),
-})

@@ -172,7 +172,6 @@ export const sourceCreate = z
   })
   .strict()
   .meta({ id: 'SourceCreate' })
-export type SourceCreate = z.infer<typeof sourceCreate>
 
 export const sourceChange = z
   .object({
@@ -184,7 +183,6 @@ export const sourceChange = z
   })
   .strict()
   .meta({ id: 'SourceChange' })
-export type SourceChange = z.infer<typeof sourceChange>
 
 export const sourcePatch = z.object({ active: z.boolean() }).strict().meta({ id: 'SourcePatch' })
 
@@ -269,7 +267,3 @@ export const preview = z
   })
   .meta({ id: 'Preview' })
 export type Preview = z.infer<typeof preview>
-
-/** Channel `sources`: all of them, then those that changed, whole. */
-export const sourcesSnapshot = z.object({ items: z.array(sourceItem) })
-export const sourcesChanges = z.object({ items: z.array(sourceItem), removed: z.array(z.string()) })
