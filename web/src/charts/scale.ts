@@ -68,11 +68,12 @@ function axisIn(unit: ChartUnit, top: number, reach: number, intervals: number, 
 }
 
 /**
- * Axis of a level, such as a temperature: from just below `low` to just above `high`, and from zero where zero is near.
+ * Axis of a level, such as a temperature: from just below `low` to just above `high`, and from zero where zero is near, or for amounts
+ * per second.
  * Its steps are pleasant, and only the top tick carries the unit.
  */
 export function levelAxis(unit: ChartUnit, low: number, high: number, intervals = 4): Axis {
-  if (low >= 0 && low <= high * 0.5) return valueAxis(unit, high, intervals)
+  if (low >= 0 && (low <= high * 0.5 || unit.endsWith('/s'))) return valueAxis(unit, high, intervals)
   const { scale, unit: name } = axisUnit(unit, Math.max(Math.abs(low), Math.abs(high)))
   const middle = (low + high) / 2
   // What hardly changes must not look like a storm.
