@@ -100,11 +100,18 @@ export async function measureDoor(door: string, seconds: number, connections = 4
   const [logger, metrics, clock] = [createLogger('warn'), createSelfMetrics(), systemClock] as const
   const bus = createEmbeddedBus({ dataDir: directory, topics }, { logger, metrics, clock })
   const key = randomUUID()
-  const principal = { tenant: 'default', kind: 'api-key' as const, id: 'bench', permissions: new Set(['ingest']) }
+  const principal = {
+    tenant: 'default',
+    kind: 'api-key' as const,
+    id: 'bench',
+    name: 'bench',
+    permissions: new Set(['ingest']),
+  }
   const access = { authenticate: async (token: string) => (token === key ? principal : null) }
+  const rows = { ensure: async () => ({ active: true }) }
   const board = { of: () => createSourceMeter(clock), drop: () => {} }
   const config = { ...pushDefaults, instance: 'bench', statusInstance: 'bench' }
-  const push = createPush(config, { bus, access, board, logger, metrics, clock })
+  const push = createPush(config, { bus, access, board, rows, logger, metrics, clock })
   const server = createPushServer({ bind: '127.0.0.1', port: 0, tls: null }, { http: push.http, logger })
   for (const each of [bus, push, server]) await each.start()
 

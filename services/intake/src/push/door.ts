@@ -22,6 +22,9 @@ export interface DoorCall {
   hold(work: Promise<void>): void
 }
 
+/** Why a call was not let in. */
+export type NotRun = 'under_pressure' | 'switched_off'
+
 /** A door over HTTP. */
 export interface HttpDoor {
   readonly path: string

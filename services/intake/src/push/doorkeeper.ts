@@ -8,6 +8,7 @@ export interface PushPrincipal {
   readonly tenant: string
   readonly kind: 'user' | 'api-key'
   readonly id: string
+  readonly name: string
   readonly permissions: { has(permission: 'ingest'): boolean }
 }
 

@@ -20,6 +20,8 @@ export interface MappedKpis {
 type Role = keyof Kpis
 
 interface Noted {
+  /** What the series is, whatever its handle. */
+  readonly name: string
   readonly role: Role
   readonly process: string
   readonly kind: MetricKind
@@ -38,22 +40,27 @@ interface Tally {
 }
 
 const secondsOf: Readonly<Record<string, number>> = { s: 1, ms: 0.001, us: 1e-6, ns: 1e-9, min: 60, h: 3600 }
+const RESTING_MAX = 50_000
 const roles: readonly Role[] = ['executionTime', 'events', 'failedEvents']
 
 export function createMappedKpis(book: SeriesBook): MappedKpis {
   const noted = new Map<number, Noted>()
+  /** Those whose handles are good no more: what they counted last stays known. */
+  let resting = new Map<string, Noted>()
   const tallies = new Map<string, Tally>()
   let kpis: Kpis = {}
   return {
     map(next) {
       kpis = next
     },
-    note(handle, { metric, process, unit, kind }) {
+    note(handle, { metric, process, unit, kind, attributes }) {
+      if (noted.has(handle)) return
       const role = roles.find((each) => kpis[each] === metric)
       // A KPI of its own name would be counted twice.
       if (role === undefined || book.get(handle).metric.startsWith('process.e')) return
       const factor = role === 'executionTime' && Object.hasOwn(secondsOf, unit) ? secondsOf[unit]! : 1
-      noted.set(handle, { role, process, kind, factor, last: Number.NaN })
+      const name = JSON.stringify([process, metric, unit, kind, role, Object.entries(attributes).sort()])
+      noted.set(handle, resting.get(name) ?? { name, role, process, kind, factor, last: Number.NaN })
     },
     observe(handle, timeMs, value) {
       const of = noted.get(handle)
@@ -80,7 +87,11 @@ export function createMappedKpis(book: SeriesBook): MappedKpis {
       }
       tallies.clear()
     },
-    forgetHandles: () => noted.clear(),
+    forgetHandles() {
+      if (resting.size > RESTING_MAX) resting = new Map()
+      for (const each of noted.values()) resting.set(each.name, each)
+      noted.clear()
+    },
   }
 }
 

@@ -3,6 +3,7 @@ import { createCollector, isRefusal, sampleOutcomes } from '@driftline/ingest/co
 import type { FlagLimit } from '@driftline/ingest/record-rules'
 import type { SeriesBook } from '@driftline/ingest/series-book'
 import type { Clock } from '@driftline/platform/clock'
+import { createLineCounts } from './line-counts.ts'
 import type { LogSink } from './log-sink.ts'
 import { type PointSink, type Refusal, type Refused, type SeriesText, sampleLetter } from './point-sink.ts'
 import type { PushConfig } from './push-config.ts'
@@ -89,6 +90,7 @@ export function createPushRequest(
     newestMs: Number.NEGATIVE_INFINITY,
   }
   const mapped = source.definition?.kpis !== undefined
+  const lines = createLineCounts()
   let letters: Letter[] = []
   let more = new Map<string, number>()
   /** Share of a row that is due, when only a share of them is kept; the first one is. */
@@ -160,6 +162,7 @@ export function createPushRequest(
       }
       tally.accepted += 1
       if (atMs > tally.newestMs) tally.newestMs = atMs
+      lines.count(process, severity, atMs)
       for (const tap of taps) {
         tap.row({ process, timeMs: atMs, body: Buffer.from(body).toString(), attributes }, subject)
       }
@@ -179,15 +182,17 @@ export function createPushRequest(
     },
     discard() {
       collector.take()
+      lines.flush(() => {})
       tally.accepted = 0
     },
     take() {
-      if (mapped) {
-        kpis.flush((series, timeMs, value) => {
-          const handle = book.define({ ...series, tenant, source: id })
-          if (handle >= 0) collector.sample(handle, timeMs, value)
-        })
+      // What is made of the rest is of ourselves: it counts as nothing that was sent.
+      const addOwn = (series: SeriesText, timeMs: number, value: number): void => {
+        const handle = book.define({ ...series, tenant, source: id })
+        if (handle >= 0) collector.sample(handle, timeMs, value)
       }
+      lines.flush(addOwn)
+      if (mapped) kpis.flush(addOwn)
       return collector.take()
     },
     takeLetters() {

@@ -8,6 +8,7 @@ import type { Metadata } from '@driftline/platform/metadata/metadata'
 import type { IngestHttp } from './http/ingest-http.ts'
 import { createPush, type PushDeps } from './push.ts'
 import type { PushConfig } from './push-config.ts'
+import { createSourceRows } from './source-rows.ts'
 
 /** The push doors with all that keeps them informed: what people set, how sources are doing, what is sent again. */
 export interface PushService {
@@ -22,11 +23,11 @@ const WATCH_EVERY_MS = 1000
 
 export function createPushService(
   config: PushConfig,
-  deps: Omit<PushDeps, 'board'> & { readonly metadata: Metadata; readonly sealer: Sealer },
+  deps: Omit<PushDeps, 'board' | 'rows'> & { readonly metadata: Metadata; readonly sealer: Sealer },
 ): PushService {
   const { statusInstance: instance } = config
   const board = createStatusBoard({ service: SERVICE, instance }, deps)
-  const push = createPush(config, { ...deps, board })
+  const push = createPush(config, { ...deps, board, rows: createSourceRows(deps) })
   const watch = createSourceWatch(
     { kinds: ['push'], everyMs: WATCH_EVERY_MS },
     { ...deps, onChange: (sources) => push.define(sources) },

@@ -56,6 +56,8 @@ export interface PushSource {
   readonly kpis: MappedKpis
   /** Previews that look at what comes in. */
   readonly taps: Set<Tap>
+  /** Switched off by a person: nothing is taken. */
+  off: boolean
   /** Drops handles that the book has taken back. Call it before each use of the caches. */
   refresh(): void
   /** Takes what people set; null for nothing. */
@@ -107,6 +109,7 @@ export function createPushSource(
     histograms,
     kpis,
     taps: new Set(),
+    off: false,
     get filter() {
       return filter
     },

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { pushDefinition } from '@driftline/ingest/definitions/push'
+import type { PreviewAnswer } from '@driftline/ingest/request-types'
 import { AppError } from '@driftline/platform/errors'
 import { grpcService } from '@driftline/platform/grpc/grpc-service'
 import {
@@ -260,6 +261,25 @@ describe('records', () => {
     rig.push.define([])
   })
 
+  test('count as lines of their process, and as what a log does', async () => {
+    const items = ['info', 'error', 'fatal', undefined].map((severity) => ({
+      process: 'log:counted',
+      body: 'x',
+      severity,
+    }))
+    await rig.post(RECORDS, JSON.stringify(items))
+    const told = () => rig.samples().map(({ metric, attributes, value }) => [metric, attributes['log.level'], value])
+    await expect.poll(told).toHaveLength(6)
+    expect(told()).toEqual([
+      ['log.lines', 'none', 1],
+      ['log.lines', 'info', 1],
+      ['log.lines', 'error', 1],
+      ['log.lines', 'fatal', 1],
+      ['process.events', undefined, 4],
+      ['process.events.failed', undefined, 2],
+    ])
+  })
+
   test('one on each line', async () => {
     const lines = ['{"process":"log:a","body":"one"}', '', 'nonsense', '{"process":"log:a","body":"two"}'].join('\n')
     const response = await rig.post(RECORDS, lines, { 'content-type': 'application/x-ndjson' })
@@ -441,6 +461,103 @@ describe('OTLP over gRPC', () => {
     expect(await send(new Uint8Array(2000))).toEqual({ code: status.RESOURCE_EXHAUSTED, retryS: 1 })
     await rig.stop()
     rig = whole
+  })
+})
+
+describe('what people set', () => {
+  const source = (definition: object) =>
+    ({
+      tenant: 'default',
+      id: 's',
+      kind: 'push',
+      name: 's',
+      active: true,
+      definition: pushDefinition.parse({ door: 'samples', key: 'key-1', ...definition }),
+      secrets: {},
+      version: 1,
+    }) as const
+  const send = async (metric: string, value: number, more: object = {}): Promise<void> => {
+    const item = { process: 'service:shop', metric, value, ...more }
+    expect((await rig.post(SAMPLES, JSON.stringify([item]))).status).toBe(200)
+  }
+
+  afterEach(() => rig.push.define([]))
+
+  test('metrics that are KPIs of their process', async () => {
+    const kpis = { executionTime: 'wait', events: 'orders', failedEvents: 'orders.failed' }
+    rig.push.define([source({ kpis })])
+    for (const [orders, failed] of [
+      [100, 7],
+      [110, 8],
+      [4, 8],
+    ]) {
+      const cumulative = (metric: string, value: number) => ({
+        process: 'service:shop',
+        metric,
+        value,
+        kind: 'cumulative',
+      })
+      const items = [
+        cumulative('orders', orders!),
+        cumulative('orders.failed', failed!),
+        { process: 'service:shop', metric: 'wait', value: 250, unit: 'ms' },
+      ]
+      await rig.post(SAMPLES, JSON.stringify(items))
+    }
+    const of = (metric: string) =>
+      rig
+        .samples()
+        .filter((each) => each.metric === metric)
+        .map(({ value }) => value)
+    await expect.poll(() => of('process.execution.time')).toEqual([0.25, 0.25, 0.25])
+    // Nothing can be told of what was counted before; what falls began anew.
+    expect(of('process.events')).toEqual([0, 10, 4])
+    expect(of('process.events.failed')).toEqual([0, 1, 0])
+  })
+
+  test('metrics that are not wanted are left out and counted', async () => {
+    rig.push.define([source({ filter: { except: ['debug.*'] } })])
+    await send('debug.noise', 1)
+    await send('useful', 2)
+    await expect.poll(() => rig.samples()).toMatchObject([{ metric: 'useful' }])
+    expect(rig.status('default push:samples:key-1')?.filtered).toContainEqual({ reason: 'metric_not_wanted', count: 1 })
+  })
+
+  test('a source that is switched off takes nothing', async () => {
+    rig.active = false
+    const other = { authorization: 'Bearer other' }
+    // The first request finds out, beside being taken.
+    await rig.post(RECORDS, '[]', other)
+    await expect.poll(async () => (await rig.post(RECORDS, '[]', other)).status).toBe(403)
+    expect(await (await rig.post(RECORDS, '[]', other)).json()).toMatchObject({ code: 'source_switched_off' })
+    rig.push.define([source({ door: 'records', key: 'key-2' })])
+    expect((await rig.post(RECORDS, '[]', other)).status).toBe(200)
+    rig.active = true
+  })
+
+  test('a preview shows what comes in as the draft sees it', async () => {
+    const rules = [{ name: 'large', expression: 'amount > 1000' }]
+    const answers: PreviewAnswer[] = []
+    const abort = new AbortController()
+    const task = { tenant: 'default', id: 'p', kind: 'push', source: '', secrets: {} } as const
+    const definition = { door: 'records', key: 'key-1', rules }
+    const done = rig.push.handlers.preview({ ...task, definition }, (answer) => answers.push(answer), abort.signal)
+    expect(answers[0]).toMatchObject({ state: 'waiting', items: [] })
+    const items = [{ process: 'log:a', attributes: { amount: 5000, ok: true } }, { process: 'nonsense' }]
+    await rig.post(RECORDS, JSON.stringify(items))
+    await expect.poll(() => answers.at(-1)?.items.length).toBe(2)
+    expect(answers.at(-1)).toMatchObject({
+      state: 'receiving',
+      items: [
+        { subject: RECORDS, payload: '{"process":"nonsense"}', refusals: [{ reason: 'process_invalid' }] },
+        { fields: { amount: 5000, ok: true }, flagged: ['large'] },
+      ],
+    })
+    abort.abort()
+    await done
+    const invalid = { ...task, definition: { door: 'none' } }
+    await rig.push.handlers.preview(invalid, (answer) => answers.push(answer), abort.signal)
+    expect(answers.at(-1)).toMatchObject({ state: 'failed' })
   })
 })
 

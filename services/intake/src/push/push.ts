@@ -14,7 +14,7 @@ import type { Component } from '@driftline/platform/lifecycle'
 import type { Logger } from '@driftline/platform/logger'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import type { FlaggedRecord } from '@driftline/proto'
-import type { DoorCall, DoorDeps } from './door.ts'
+import type { DoorCall, DoorDeps, NotRun } from './door.ts'
 import { createDoorkeeper, type PushPrincipal } from './doorkeeper.ts'
 import { createOtlpServices } from './grpc/otlp-services.ts'
 import { createIngestHttp, type IngestHttp } from './http/ingest-http.ts'
@@ -28,11 +28,13 @@ import { remoteWriteDoor } from './remote-write/remote-write-door.ts'
 import { createReplay } from './replay.ts'
 import { recordsDoor } from './samples/records-door.ts'
 import { samplesDoor } from './samples/samples-door.ts'
+import type { SourceRows } from './source-rows.ts'
 
 export interface PushDeps {
   readonly bus: Bus
   readonly access: { authenticate(token: string): Promise<PushPrincipal | null> }
   readonly board: Pick<StatusBoard, 'of' | 'drop'>
+  readonly rows: SourceRows
   readonly logger: Logger
   readonly metrics: SelfMetrics
   readonly clock: Clock
@@ -50,6 +52,7 @@ export interface Push extends Component {
   define(sources: readonly Source<'push'>[]): void
 }
 
+const ENSURE_EVERY_MS = 10_000
 const SWEEP_EVERY_MS = 60_000
 const SUMMARIES_EVERY_MS = 5000
 
@@ -67,7 +70,7 @@ export function createPush(config: PushConfig, deps: PushDeps): Push {
   const doorkeeper = createDoorkeeper(deps)
   const flags = createFlagLimit(clock)
   const doorDeps: DoorDeps = { config, book, clock, flags, publisher, metrics, logger }
-  const sources = createSources(config, deps.board.drop, (name) =>
+  const sources = createSources(config, deps, (name) =>
     createPushSource(name, {
       book,
       letters,
@@ -83,14 +86,15 @@ export function createPush(config: PushConfig, deps: PushDeps): Push {
     subject: string,
     bytes: number,
     work: (call: DoorCall) => Promise<T>,
-  ): Promise<T | null> => {
+  ): Promise<T | NotRun> => {
     const { tenant, id } = principal
+    const source = sources.of({ tenant, door, key: id }, principal.name)
+    if (source.off) return 'switched_off'
     const admitted = pressure.admit(`${tenant}/${id}`)
-    if (admitted === null) return null
+    if (admitted === null) return 'under_pressure'
     const holds: Promise<void>[] = []
     try {
-      if (!admitted.grow(bytes)) return null
-      const source = sources.of({ tenant, door, key: id })
+      if (!admitted.grow(bytes)) return 'under_pressure'
       return await work({ source, admitted, subject, deps: doorDeps, hold: (each) => void holds.push(each) })
     } finally {
       // What the bus still has in hand takes memory, whether the sender got its answer or not.
@@ -125,8 +129,8 @@ export function createPush(config: PushConfig, deps: PushDeps): Push {
       retryAfterMs: config.retryAfterMs,
     }),
     handlers: {
-      preview: createPreview({ sourceOf: sources.of, clock }),
-      replay: createReplay({ sourceOf: sources.of, deps: doorDeps }),
+      preview: createPreview({ sourceOf: (name) => sources.of(name), clock }),
+      replay: createReplay({ sourceOf: (name) => sources.of(name), deps: doorDeps }),
     },
     define: sources.define,
     async start() {
@@ -147,20 +151,36 @@ const idOf = ({ door, key }: SourceName): string => `push:${door}:${key}`
 /** Sources by tenant, door and key. The one unused for longest makes room. */
 function createSources(
   { sourcesMax, seriesPerSourceMax }: PushConfig,
-  drop: (source: { tenant: string; id: string }) => void,
+  { board, rows, clock, logger }: PushDeps,
   make: (name: SourceName & { readonly seriesMax: number }) => PushSource,
 ) {
   const sources = new Map<string, PushSource>()
+  /** When each source without a definition may be looked for again. */
+  const askedAtMs = new Map<PushSource, number>()
   let definitions = new Map<string, Source<'push'>>()
   const forgetOldest = (): void => {
     const [oldest] = sources
     if (oldest === undefined) return
     sources.delete(oldest[0])
-    drop(oldest[1])
+    askedAtMs.delete(oldest[1])
+    board.drop(oldest[1])
   }
   const keyOf = ({ tenant, door, key }: SourceName): string => `${tenant}\n${door}\n${key}`
+  /** Beside the request, never in its way: data is taken whether its source is listed yet or not. */
+  const ensure = (source: PushSource, keyName: string): void => {
+    const nowMs = clock.nowMs()
+    if (nowMs - (askedAtMs.get(source) ?? Number.NEGATIVE_INFINITY) < ENSURE_EVERY_MS) return
+    askedAtMs.set(source, nowMs)
+    rows.ensure({ tenant: source.tenant, id: source.id, door: source.door, key: source.key, keyName }).then(
+      ({ active }) => {
+        source.off = !active
+        if (!active) source.meter.state('stopped', 'It is switched off')
+      },
+      (error: unknown) => logger.warn({ error, source: source.id }, 'could not list a source of pushed data'),
+    )
+  }
   return {
-    of(name: SourceName): PushSource {
+    of(name: SourceName, keyName?: string): PushSource {
       const place = keyOf(name)
       let source = sources.get(place)
       if (source === undefined) {
@@ -169,6 +189,7 @@ function createSources(
         if (sources.size >= sourcesMax) forgetOldest()
       } else sources.delete(place)
       sources.set(place, source)
+      if (source.definition === null && keyName !== undefined) ensure(source, keyName)
       return source
     },
     define(list: readonly Source<'push'>[]): void {
@@ -180,7 +201,11 @@ function createSources(
       )
       for (const [place, source] of sources) {
         const next = definitions.get(place)?.definition ?? null
-        if (next !== source.definition) source.define(next)
+        if (next === source.definition) continue
+        source.define(next)
+        // One that is no longer listed was removed or switched off: the next request finds out.
+        askedAtMs.delete(source)
+        if (next !== null) source.off = false
       }
     },
   }

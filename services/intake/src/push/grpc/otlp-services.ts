@@ -14,7 +14,7 @@ import {
   StatusSchema,
 } from '@driftline/proto/otlp'
 import { Metadata, type ServerErrorResponse, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
-import type { DoorCall } from '../door.ts'
+import type { DoorCall, NotRun } from '../door.ts'
 import type { Entry } from '../doorkeeper.ts'
 import { type Export, type Signal, takeExport } from '../otlp/take-export.ts'
 
@@ -24,13 +24,13 @@ type Call = ServerUnaryCall<Buffer, Response>
 /** What the services need of the push doors. */
 export interface OtlpHost {
   admit(authorization: string | undefined, address: string): Promise<Entry>
-  /** Lets a call in and runs `work`; null when there is no room for so many bytes. */
+  /** Lets a call in that holds so many bytes, and runs `work`. */
   run<T>(
     entry: Entry & { kind: 'in' },
     subject: string,
     bytes: number,
     work: (call: DoorCall) => Promise<T>,
-  ): Promise<T | null>
+  ): Promise<T | NotRun>
   count(answer: string): void
   readonly retryAfterMs: number
 }
@@ -86,8 +86,11 @@ async function take(signal: Signal, call: Call, host: OtlpHost): Promise<Respons
   }
   const bytes = call.request
   const taken = await host.run(entry, `/v1/${signal}`, bytes.length, (door) => takeExport(signal, bytes, door))
-  if (taken === null) {
-    host.count('under_pressure')
+  if (typeof taken === 'string') {
+    host.count(taken)
+    if (taken === 'switched_off') {
+      return refusal(status.PERMISSION_DENIED, 'the source of this key is switched off', host.retryAfterMs)
+    }
     return refusal(status.RESOURCE_EXHAUSTED, 'too much is on its way at once', host.retryAfterMs)
   }
   if (taken.problem !== null) {

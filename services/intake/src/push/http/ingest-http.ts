@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { DoorCall, HttpDoor } from '../door.ts'
+import type { DoorCall, HttpDoor, NotRun } from '../door.ts'
 import type { Entry } from '../doorkeeper.ts'
 import type { PushMetrics } from '../push-metrics.ts'
 import type { Answer } from './answers.ts'
@@ -9,8 +9,8 @@ import { type RequestProblem, underPressure } from './body.ts'
 /** What the routes need of the push doors. */
 export interface HttpHost {
   admit(authorization: string | undefined, address: string): Promise<Entry>
-  /** Lets a call in and runs `work`; null when there are too many already. */
-  run<T>(entry: Entry & { kind: 'in' }, door: HttpDoor, work: (call: DoorCall) => Promise<T>): Promise<T | null>
+  /** Lets a call in and runs `work`. */
+  run<T>(entry: Entry & { kind: 'in' }, door: HttpDoor, work: (call: DoorCall) => Promise<T>): Promise<T | NotRun>
   readonly metrics: PushMetrics
   readonly retryAfterMs: number
   fail(error: unknown): void
@@ -21,6 +21,12 @@ export interface HttpHost {
  * anything reads the body: who sends is told by the key alone, never by a cookie.
  */
 export type IngestHttp = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
+
+const switchedOff: RequestProblem = {
+  status: 403,
+  reason: 'source_switched_off',
+  detail: 'The source of this key and door is switched off; switch it on among the sources',
+}
 
 const statuses = { unauthenticated: 401, forbidden: 403, rate_limited: 429, unavailable: 503 } as const
 
@@ -58,7 +64,9 @@ async function answer(request: IncomingMessage, door: HttpDoor, host: HttpHost):
       reason === 'unauthenticated' ? { 'www-authenticate': 'Bearer realm="driftline", Basic realm="driftline"' } : {}
     return refuse({ status: statuses[reason], reason, detail }, headers)
   }
-  return (await host.run(entry, door, (call) => door.take(request, call))) ?? refuse(underPressure)
+  const given = await host.run(entry, door, (call) => door.take(request, call))
+  if (given === 'under_pressure') return refuse(underPressure)
+  return given === 'switched_off' ? refuse(switchedOff) : given
 }
 
 function send(response: ServerResponse, given: Answer, { door }: HttpDoor, { metrics, retryAfterMs }: HttpHost): void {

@@ -47,6 +47,8 @@ export interface PushRig {
   readonly metrics: ReturnType<typeof createSelfMetrics>
   /** While set, the bus confirms nothing. */
   failure: AppError | null
+  /** Whether its sources are switched on, once they are asked for. */
+  active: boolean
   post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>
   samples(): StoredSample[]
   letters(): DeadLetter[]
@@ -58,10 +60,10 @@ export interface PushRig {
 }
 
 const principals: Record<string, PushPrincipal> = {
-  good: { tenant: 'default', kind: 'api-key', id: 'key-1', permissions: new Set(['ingest']) },
-  other: { tenant: 'default', kind: 'api-key', id: 'key-2', permissions: new Set(['ingest']) },
-  foreign: { tenant: 'foreign', kind: 'api-key', id: 'key-3', permissions: new Set(['ingest']) },
-  reader: { tenant: 'default', kind: 'user', id: 'user-1', permissions: new Set() },
+  good: { tenant: 'default', kind: 'api-key', id: 'key-1', name: 'plant', permissions: new Set(['ingest']) },
+  other: { tenant: 'default', kind: 'api-key', id: 'key-2', name: 'other', permissions: new Set(['ingest']) },
+  foreign: { tenant: 'foreign', kind: 'api-key', id: 'key-3', name: 'foreign', permissions: new Set(['ingest']) },
+  reader: { tenant: 'default', kind: 'user', id: 'user-1', name: 'reader', permissions: new Set() },
 }
 
 export async function startPushRig(changes: Partial<PushConfig> = {}): Promise<PushRig> {
@@ -88,7 +90,8 @@ export async function startPushRig(changes: Partial<PushConfig> = {}): Promise<P
   const publish: Bus['publish'] = (each) => (rig.failure === null ? bus.publish(each) : Promise.reject(rig.failure))
   const failing: Bus = Object.assign(Object.create(bus) as Bus, { publish })
   const access = { authenticate: async (token: string) => principals[token] ?? null }
-  const deps = { bus: failing, access, board, logger, metrics, clock }
+  const rows = { ensure: async () => ({ active: rig.active }) }
+  const deps = { bus: failing, access, board, rows, logger, metrics, clock }
   const push = createPush({ ...pushDefaults, instance: 'test', statusInstance: 'test', ...changes }, deps)
   const intake = createIntake(
     { bind: '127.0.0.1', grpcPort: 0, tls: null, instance: 'test', limits: defaultLimits, streamsMax: 10, window: 4 },
@@ -105,6 +108,7 @@ export async function startPushRig(changes: Partial<PushConfig> = {}): Promise<P
     grpcPort: intake.port(),
     metrics,
     failure: null,
+    active: true,
     post: (path, body, headers = {}) =>
       fetch(`${rig.url}${path}`, {
         method: 'POST',
