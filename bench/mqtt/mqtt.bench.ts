@@ -5,7 +5,9 @@
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { startMosquitto } from '../../infra/servers/mosquitto.ts'
+import type { PublishersReport } from './publishers.ts'
 import type { ReaderArguments, ReaderReport } from './reader-child.ts'
 
 const SECONDS = 10
@@ -18,6 +20,8 @@ interface Figures {
   readonly samplesPerSecond: number
   readonly p50: number
   readonly p99: number
+  /** From PUBLISH to PUBACK, as publishers see it. */
+  readonly pubackP99: number
   readonly cpu: number
   readonly rssMiB: number
   readonly refused: number
@@ -29,7 +33,8 @@ async function measure(port: number, reader: ChildProcess, perSecond: number, wi
   const publishers = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   // They say something once all of them are connected.
   await new Promise<void>((resolve) => publishers.stdout.once('data', () => resolve()))
-  publishers.stdout.resume()
+  const acknowledged: number[] = []
+  createInterface(publishers.stdout).on('line', (line) => acknowledged.push((JSON.parse(line) as PublishersReport).p99))
   const reports: ReaderReport[] = []
   const keep = (report: ReaderReport): void => void reports.push(report)
   reader.on('message', keep)
@@ -45,14 +50,26 @@ async function measure(port: number, reader: ChildProcess, perSecond: number, wi
     samplesPerSecond: perSecondOf(last.samples, first.samples),
     p50: middle(counted.map(({ p50 }) => p50)),
     p99: middle(counted.map(({ p99 }) => p99)),
+    pubackP99: middle(acknowledged.slice(WARM_UP_SECONDS)),
     cpu: counted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / counted.length,
     rssMiB: Math.max(...counted.map(({ rssMiB }) => rssMiB)),
     refused: last.refused,
   }
 }
 
-const columns = ['broker', 'load', 'messages/s', 'samples/s', 'p50 ms', 'p99 ms', 'cores', 'MiB', 'refused']
-const widths = [16, 12, 12, 12, 8, 8, 7, 6, 8]
+const columns = [
+  'broker',
+  'load',
+  'messages/s',
+  'samples/s',
+  'p50 ms',
+  'p99 ms',
+  'puback p99',
+  'cores',
+  'MiB',
+  'refused',
+]
+const widths = [16, 12, 12, 12, 8, 8, 11, 7, 6, 8]
 const print = (cells: readonly (string | number)[]): void => {
   const text = cells.map((cell, at) => (at < 2 ? String(cell).padEnd(widths[at]!) : String(cell).padStart(widths[at]!)))
   process.stdout.write(`${text.join(' ')}\n`)
@@ -67,9 +84,9 @@ async function bench(kind: string, protocol: ReaderArguments['protocol']): Promi
   const title = broker === null ? 'embedded' : `mosquitto ${protocol}`
   const run = async (load: string, perSecond: number, window: number): Promise<Figures> => {
     const figures = await measure(brokerPort, reader, perSecond, window)
-    const { messagesPerSecond, samplesPerSecond, p50, p99, cpu, rssMiB, refused } = figures
+    const { messagesPerSecond, samplesPerSecond, p50, p99, pubackP99, cpu, rssMiB, refused } = figures
     const rates = [messagesPerSecond, samplesPerSecond].map((rate) => Math.round(rate))
-    print([title, load, ...rates, p50, p99, cpu.toFixed(2), Math.round(rssMiB), refused])
+    print([title, load, ...rates, p50, p99, pubackP99, cpu.toFixed(2), Math.round(rssMiB), refused])
     return figures
   }
   await run('5,000/s', 5000, 20)

@@ -5,6 +5,15 @@
 import { connect, type Socket } from 'node:net'
 import { generate } from 'mqtt-packet'
 
+/** What they say once a second, of that second but for `total`. Latencies from PUBLISH to PUBACK, milliseconds. */
+export interface PublishersReport {
+  readonly acknowledged: number
+  readonly total: number
+  readonly p50: number
+  readonly p99: number
+  readonly worst: number
+}
+
 const [port = 0, clients = 0, perSecond = 0, window = 1] = process.argv.slice(2).map(Number)
 const TICK_MS = 5
 const BUCKETS = 2000
@@ -124,7 +133,7 @@ const quantile = (share: number): number => {
   return BUCKETS
 }
 setInterval(() => {
-  const line = { acknowledged, total, p50: quantile(0.5), p99: quantile(0.99), worst: quantile(1) }
+  const line: PublishersReport = { acknowledged, total, p50: quantile(0.5), p99: quantile(0.99), worst: quantile(1) }
   process.stdout.write(`${JSON.stringify(line)}\n`)
   latencies = new Uint32Array(BUCKETS)
   acknowledged = 0

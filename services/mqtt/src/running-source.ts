@@ -111,7 +111,8 @@ export function createRunningSource(first: ReadSource, deps: RunningSourceDeps):
         else link?.resume()
       },
       stuck(error) {
-        if (error !== null) meter.refused('bus_away', 'what comes is kept by the broker and not acknowledged', '', 0)
+        if (error === null) meter.state('receiving')
+        else meter.state('failed', 'The bus takes nothing now: what comes is not acknowledged, and comes again.')
       },
     },
     { logger: deps.logger, random: deps.random },

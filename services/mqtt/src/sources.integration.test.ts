@@ -11,7 +11,9 @@ import { connect, type MqttClient } from 'mqtt'
 import { afterEach, expect, test, vi } from 'vitest'
 import { startMosquitto } from '../../../infra/servers/mosquitto.ts'
 import type { TrialServer } from '../../../infra/servers/server-process.ts'
+import { datatypes } from './sparkplug/datatypes.ts'
 import { openBus, startCrashRig, valuesOn } from './testing/crash-rig.ts'
+import { createEdgeNode } from './testing/edge-node.ts'
 import { plantSource, type SourcesRig, startSources } from './testing/sources-rig.ts'
 
 const ends: (() => Promise<unknown> | unknown)[] = []
@@ -176,6 +178,40 @@ describeWithServer('mosquitto', 'sources on a Mosquitto of their own', () => {
     await machine.publishAsync('hall/a', '{"value":4000}', { qos: 1 })
     await until(() => expect(levels(sampleValues(stored))).toContain(4000))
     expect(levels(sampleValues(stored))).not.toContain(3000)
+  })
+
+  test('Sparkplug: says that it is there and gone, and asks a node that it does not know for its birth', async () => {
+    const { url } = await broker()
+    const { bus, stored } = createFaultyBus(4, () => 'stored')
+    const rig = await read(bus)
+    const edge = await client(url)
+    const heard: { topic: string; payload: Buffer }[] = []
+    edge.on('message', (topic, payload) => heard.push({ topic, payload }))
+    await edge.subscribeAsync(['spBv1.0/STATE/#', 'spBv1.0/hall/NCMD/#'], { qos: 1 })
+    await rig.sources.follow([plantSource(url, { mappings: [], sparkplug: { hostId: 'driftline' } })], [])
+    const states = () =>
+      heard.flatMap(({ topic, payload }) => (topic.includes('STATE') ? [JSON.parse(String(payload))] : []))
+    await until(() => expect(states()).toMatchObject([{ online: true }]))
+
+    const node = createEdgeNode({
+      group: 'hall',
+      edge: 'line-1',
+      metrics: [{ name: 'speed', datatype: datatypes.double, value: 1001 }],
+    })
+    const say = async ({ topic, payload }: { topic: string; payload: Buffer }) => edge.publishAsync(topic, payload)
+    node.connect(Date.now())
+    const [birth] = node.births(Date.now())
+    await say(node.data(null, { speed: 1002 }, Date.now()))
+    await until(() => {
+      rig.sources.tick(Date.now())
+      expect(heard.some(({ topic }) => topic === 'spBv1.0/hall/NCMD/line-1')).toBe(true)
+    })
+    await say(birth!)
+    await say(node.births(Date.now())[0]!)
+    await say(node.data(null, { speed: 1003 }, Date.now()))
+    await until(() => expect(levels(sampleValues(stored))).toContain(1003))
+    await rig.sources.stop()
+    await until(() => expect(states().at(-1)).toMatchObject({ online: false }))
   })
 
   test('a dead letter that is sent again is taken in with the time of then', async () => {
