@@ -50,27 +50,34 @@ export interface PositionLog {
 }
 
 const FILE = 'positions.log'
-const COMPACT_BYTES = 1024 * 1024
+/** Stands for the state of the reader that the entry before has, which may be large. */
+const SAME = '='
+const COMPACT_BYTES = 4 * 1024 * 1024
 
 export function createPositionLog(directory: string): PositionLog {
   const path = join(directory, FILE)
   const files = new Map<number, FileState>()
   let at = { epoch: 0, position: 0, saved: null as string | null, scannedAtMs: null as number | null }
   let pending: Intent | null = null
+  /** State of the reader in the last entry. */
+  let lastSaved: string | null = null
   let handle: FileHandle | null = null
   let bytes = 0
 
   const apply = (entry: Entry): void => {
+    const saved = entry.kind === 'intent' ? entry.intent.saved : entry.saved
+    lastSaved = saved === SAME ? lastSaved : saved
+    const { scannedAtMs } = entry
     if (entry.kind === 'base') {
       files.clear()
       pending = null
-      at = { epoch: entry.epoch, position: entry.position, saved: entry.saved, scannedAtMs: entry.scannedAtMs }
+      at = { epoch: entry.epoch, position: entry.position, saved: lastSaved, scannedAtMs }
     } else if (entry.kind === 'intent') {
-      pending = entry.intent
-      at = { ...at, position: entry.intent.position, scannedAtMs: entry.scannedAtMs }
+      pending = { ...entry.intent, saved: lastSaved }
+      at = { ...at, position: entry.intent.position, scannedAtMs }
     } else {
       pending = null
-      at = { ...at, saved: entry.saved, scannedAtMs: entry.scannedAtMs }
+      at = { ...at, saved: lastSaved, scannedAtMs }
     }
     for (const file of entry.files) files.set(file.id, file)
     for (const id of entry.removed) files.delete(id)
@@ -95,9 +102,10 @@ export function createPositionLog(directory: string): PositionLog {
 
   const append = async (entry: Entry): Promise<void> => {
     try {
+      const before = lastSaved
       apply(entry)
       if (handle === null || bytes > COMPACT_BYTES) return await compact()
-      const line = lineOf(entry)
+      const line = lineOf(lastSaved === before && before !== null ? withoutState(entry) : entry)
       await handle.write(line)
       await handle.datasync()
       bytes += Buffer.byteLength(line)
@@ -130,6 +138,11 @@ export function createPositionLog(directory: string): PositionLog {
       handle = null
     },
   }
+}
+
+function withoutState(entry: Entry): Entry {
+  if (entry.kind === 'intent') return { ...entry, intent: { ...entry.intent, saved: SAME } }
+  return { ...entry, saved: SAME }
 }
 
 function lineOf(entry: Entry): string {

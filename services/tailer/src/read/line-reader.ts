@@ -88,6 +88,7 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
   const metrics = new Map<string, LogMetrics>()
   const patterns = config.reading.patterns ? createProcessPatterns({ tenant, rowsMax: CHUNK_RECORDS_MAX }) : null
   const emit = createEmitter(config, collector, deps)
+  const savedText = createSavedText()
   let told = 0
   let newestMs = Number.NaN
 
@@ -178,13 +179,12 @@ export function createLineReader(config: LineReaderConfig, workspace: LineWorksp
       return collector.take()
     },
     save() {
-      const saved: Saved = {
+      return savedText({
         formats: formats.found(),
         metrics: [...metrics].map(([process, of]) => [process, of.save()] as const),
         patterns: patterns?.save() ?? [],
         sampling: storeRow.credit,
-      }
-      return JSON.stringify(saved)
+      })
     },
     restore(text) {
       const saved = parseSaved(text)
@@ -213,6 +213,23 @@ function parseSaved(text: string | null): Saved | null {
     }
   } catch {
     return null
+  }
+}
+
+/** Templates are large and change seldom: the text is made anew only when something of it did. */
+function createSavedText(): (saved: Saved) => string {
+  let small = ''
+  let templates: Saved['patterns'] = []
+  let text = ''
+  return (saved) => {
+    const nowSmall = JSON.stringify({ ...saved, patterns: [] })
+    const isSame = (each: readonly [string, string], i: number): boolean =>
+      each[0] === templates[i]?.[0] && each[1] === templates[i]?.[1]
+    if (nowSmall === small && saved.patterns.length === templates.length && saved.patterns.every(isSame)) return text
+    small = nowSmall
+    templates = saved.patterns
+    text = JSON.stringify(saved)
+    return text
   }
 }
 
