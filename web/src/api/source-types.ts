@@ -321,6 +321,12 @@ export interface ReplayResult {
   readonly by: string | null
 }
 
+/** What became of a letter that was replayed. */
+export interface LetterReplay {
+  readonly id: string
+  readonly replay: ReplayResult
+}
+
 export interface DeadLetter {
   /** Empty where the producer gave none: such a letter can be listed only. */
   readonly id: string
@@ -374,5 +380,5 @@ export interface ReplayAnswer {
   readonly asked: number
   readonly skipped: number
   readonly more: boolean
-  readonly results: readonly { readonly id: string; readonly replay: ReplayResult }[]
+  readonly results: readonly LetterReplay[]
 }

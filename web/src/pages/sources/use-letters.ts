@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, type Ref, ref, shallowRef, watch } from 'vue'
 import { api, type Page } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
-import type { DeadLetter, DeadLetterSummary, ReplayAnswer, ReplayResult } from '../../api/source-types.ts'
+import type { DeadLetter, DeadLetterSummary, LetterReplay, ReplayAnswer, ReplayResult } from '../../api/source-types.ts'
 import { askOf, type LetterFilter } from './letters-view.ts'
 
 const refreshMs = 5000
@@ -94,7 +94,8 @@ export function useLetters(filter: Ref<LetterFilter>) {
     replay: (letter: DeadLetter) =>
       attempt(async () => {
         const path = `/dead-letters/${encodeURIComponent(letter.id)}/replay`
-        note(letter.id, await api.post<ReplayResult>(path, undefined, { verbatim: true }))
+        const answer = await api.post<LetterReplay>(path, undefined, { verbatim: true })
+        note(answer.id, answer.replay)
       }),
     replayAll: () =>
       attempt(async () => {
