@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describeWithServer } from '@driftline/platform/testing/real-servers'
 import type { MqttClient } from 'mqtt'
 import { generate } from 'mqtt-packet'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type BrokerRig, rawSocket, runClient, startBroker } from '../testing/broker-rig.ts'
+import { makeCertificates } from '../testing/session-rig.ts'
 import type { EmbeddedBrokerConfig } from './embedded-broker.ts'
 
 let rig: BrokerRig | undefined
@@ -47,6 +51,19 @@ describeWithServer('mosquitto', 'the embedded broker and clients of Mosquitto', 
     expect(code).not.toBe(0)
     expect(output).toMatch(new RegExp(words, 'i'))
     expect(taken).toEqual([])
+  })
+
+  test('speaks TLS on a port of its own', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'driftline-broker-tls-'))
+    const at = makeCertificates(directory)
+    const { broker, taken } = await start({ tls: { port: 0, certFile: at('server.pem'), keyFile: at('server.key') } })
+    const args = ['-p', broker.tlsPort()!, '-h', '127.0.0.1', '-q', 1, '-t', 'a', '-m', 'sealed']
+    const trusted = await runClient('mosquitto_pub', [...args, '--cafile', at('authority.pem')])
+    expect(trusted).toEqual({ code: 0, output: '' })
+    expect(taken.map(({ text }) => text)).toEqual(['sealed'])
+    expect((await runClient('mosquitto_pub', [...args, '--cafile', at('stranger.pem')])).code).not.toBe(0)
+    expect((await runClient('mosquitto_pub', args)).code).not.toBe(0)
+    rmSync(directory, { recursive: true })
   })
 
   test('keeps a retained message for who subscribes later', async () => {

@@ -183,7 +183,7 @@ export function createEmbeddedBroker(config: EmbeddedBrokerConfig, deps: Embedde
     async start() {
       servers.push(await listen(createTcpServer(accept), config.bind, config.port))
       if (config.tls !== null) {
-        const server = createTlsServer(readTls(config.tls), accept)
+        const server = createTlsServer({ ...readTls(config.tls), handshakeTimeout: limits.connectTimeoutMs }, accept)
         // A failed handshake is the client's affair.
         server.on('tlsClientError', () => refusals.inc({ reason: 'tls_failed' }))
         servers.push(await listen(server, config.bind, config.tls.port))
