@@ -92,7 +92,7 @@ export const kindChoices: readonly {
 ]
 
 export const doorNames: Readonly<Record<PushDoor, { readonly name: string; readonly address: string }>> = {
-  samples: { name: 'Samples, JSON or CSV', address: '/api/v1/ingest/samples' },
+  samples: { name: 'Samples', address: '/api/v1/ingest/samples' },
   records: { name: 'Business records', address: '/api/v1/ingest/records' },
   otlp: { name: 'OpenTelemetry', address: '/v1/metrics' },
   'remote-write': { name: 'Prometheus', address: '/api/v1/prometheus/write' },

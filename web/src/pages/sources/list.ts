@@ -1,7 +1,7 @@
 import type { SourceItem, SourceStatus } from '../../api/source-types.ts'
 import type { GlyphState } from '../../components/StatusGlyph.vue'
 import type { Format, Quantity } from '../../format.ts'
-import { sourceName } from './built-in.ts'
+import { pushName, sourceName } from './built-in.ts'
 import { idShown } from './words.ts'
 
 /** A line of the list at the left. */
@@ -72,6 +72,12 @@ function rateWords(item: SourceItem, format: Format): Quantity {
   return format.rate(rate, eventNoun(item.kind)) ?? { value: words.ok, unit: '' }
 }
 
+/** Of what is pushed: whose key sends it. */
+const keyOf = (item: SourceItem): string => {
+  const key = item.kind === 'push' ? pushName(item.name)?.key : undefined
+  return key ? `key ${key}` : ''
+}
+
 function rowOf(item: SourceItem, format: Format): SourceRow {
   return {
     id: item.source,
@@ -79,7 +85,11 @@ function rowOf(item: SourceItem, format: Format): SourceRow {
     glyph: glyphs[item.status],
     word: words[item.status],
     rate: rateWords(item, format),
-    about: (item.status === 'failed' && item.message) || item.about.join(', ') || idShown(item.processId ?? ''),
+    about:
+      (item.status === 'failed' && item.message) ||
+      item.about.join(', ') ||
+      idShown(item.processId ?? '') ||
+      keyOf(item),
     unmapped: item.unmapped,
   }
 }

@@ -38,7 +38,8 @@ export function useDraft(kind: SourceKind, saved: () => SourceDetail | null) {
 
   function take(detail: SourceDetail): void {
     draft.value = {
-      name: sourceName(detail),
+      // What made itself keeps its own name, which tells keys apart.
+      name: detail.kind === 'mqtt' ? sourceName(detail) : detail.name,
       active: detail.active,
       definition: copy(detail.definition) as unknown as Definitions[SourceKind],
       secrets: {},
