@@ -1,7 +1,7 @@
 import type { MqttDefinition } from '@driftline/ingest/definitions/mqtt'
 import { createRecordRules } from '@driftline/ingest/record-rules'
 import type { PreviewAnswer, PreviewItem, ProducedSample } from '@driftline/ingest/request-types'
-import { matchesFilter } from './client/filters.ts'
+import { matchesFilter, problemOfFilter } from './client/filters.ts'
 import { createMapper, type TimeBounds } from './mapping/mapper.ts'
 import type { Reading, SeriesKey } from './mapping/reading.ts'
 import { recordField } from './mapping/record-field.ts'
@@ -72,7 +72,7 @@ export function createPreviewView(definition: MqttDefinition, bounds: TimeBounds
   return {
     filters: [
       ...mapper.filters,
-      ...definition.discover,
+      ...definition.discover.filter((filter) => problemOfFilter(filter) === null),
       ...(host === null ? [] : sparkplugFilters(definition.sparkplug?.groups ?? [], null)),
     ],
     take({ topic, payload, arrivalMs, retained }) {

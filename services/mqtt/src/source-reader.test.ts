@@ -125,9 +125,11 @@ test('flags records, once for each rule that is true', () => {
 test('says what is wrong with mappings and rules, and reads the others', () => {
   const wrong = { topic: 'a/{x', process: 'device:a' }
   const badRule = { ...mappings[0], rules: [{ name: 'odd', expression: 't >' }] }
-  const rig = createRig({ mappings: [wrong, badRule], discover: [] })
+  const rig = createRig({ mappings: [wrong, badRule], discover: ['hall/#', 'a#'] })
+  expect(rig.reader.filters).toEqual(['plant/+', 'hall/#'])
   expect(rig.reader.problems[0]).toMatch(/^mappings\[0\]\.topic: /)
   expect(rig.reader.problems[1]).toMatch(/^mappings\[1\], rule odd: /)
+  expect(rig.reader.problems[2]).toMatch(/^discover\[1\]: /)
   rig.read('plant/a', '{"t":1}')
   expect(rig.produced()).toContain('device:a temp 1')
   expect([...rig.reader.taken]).toEqual([0, 1])

@@ -6,7 +6,7 @@ import type { SeriesBook } from '@driftline/ingest/series-book'
 import type { SourceMeter, Unmapped } from '@driftline/ingest/source-meter'
 import type { Clock } from '@driftline/platform/clock'
 import { MetricKind, processMetrics } from '@driftline/proto'
-import { matchesFilter } from './client/filters.ts'
+import { matchesFilter, problemOfFilter } from './client/filters.ts'
 import { createLetterTray, type Letter } from './letter-tray.ts'
 import { createMapper, type TimeBounds } from './mapping/mapper.ts'
 import type { Reading, SeriesKey } from './mapping/reading.ts'
@@ -247,12 +247,20 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
   return {
     filters: [
       ...mapper.filters,
-      ...definition.discover,
+      // A broker would end the connection for a filter that is none.
+      ...definition.discover.filter((filter) => problemOfFilter(filter) === null),
       ...(host === null
         ? []
         : sparkplugFilters(definition.sparkplug?.groups ?? [], definition.sparkplug?.hostId ?? null)),
     ],
-    problems: [...problems.map(({ at, problem }) => `${at}: ${problem}`), ...records.problems],
+    problems: [
+      ...problems.map(({ at, problem }) => `${at}: ${problem}`),
+      ...records.problems,
+      ...definition.discover.flatMap((filter, index) => {
+        const problem = problemOfFilter(filter)
+        return problem === null ? [] : [`discover[${index}]: ${problem}`]
+      }),
+    ],
     taken,
     mappedAtMs,
     read(message, byteLength) {
