@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import {
   conditionOf,
   conditionWords,
+  fieldMeant,
   isNarrowed,
   paramsOf,
   queryOfSearch,
@@ -35,6 +36,22 @@ it.each([
   const { fields, ...rest } = readTyped(typed)
   expect({ ...rest, fields: fields.map((one) => `${one.name}=${one.condition}`) }).toEqual(wanted)
 })
+
+const ofAccessLog = [
+  'http.response.status_code',
+  'http.server.request.duration',
+  'http.response.body.size',
+  'http.request.header.size.limit',
+  'user',
+  'user.name',
+]
+it.each([
+  ['status', 'http.response.status_code'],
+  ['duration', 'http.server.request.duration'],
+  ['size', 'http.response.body.size'],
+  ['user', 'user'],
+  ['order', 'order'],
+])('%s of an access log means %s', (typed, meant) => expect(fieldMeant(typed, ofAccessLog)).toBe(meant))
 
 it('goes through the address and back, and leaves the range alone', () => {
   const search = searchOfQuery({

@@ -68,6 +68,16 @@ export function readTyped(typed: string): Typed {
   return { q: words.join(' '), fields, levels: found, process }
 }
 
+/**
+ * The field that is meant by what was typed: that of this name, else the shortest of those that have it as a part, so
+ * that `status:502` finds `http.response.status_code`. What no line has stays as it was typed.
+ */
+export function fieldMeant(typed: string, names: readonly string[]): string {
+  if (names.includes(typed)) return typed
+  const having = names.filter((name) => name.split(/[._]/).includes(typed))
+  return having.sort((a, b) => a.length - b.length)[0] ?? typed
+}
+
 /** The condition that a click on a value makes; a text that would be read as a condition is asked for as it stands. */
 export function conditionOf(value: FieldValue, isNot = false): string {
   const text = value === null ? '' : String(value)
