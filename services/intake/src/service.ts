@@ -48,11 +48,11 @@ const REAUTHENTICATE_MS = 60_000
 const DEAD_LETTER_ALLOWANCE = { service: 'intake', burst: 20, perSecond: 2 }
 
 export function createIntake(config: AgentDoorConfig, deps: IntakeDeps): Intake {
-  const health = createGrpcHealth([IntakeService.typeName])
+  const names = [IntakeService.typeName, ...(deps.services ?? []).map(nameOf)]
+  const health = createGrpcHealth(names)
   const streams = new Set<CollectStream>()
   const setServing = (serving: boolean): void => {
-    health.set('', serving)
-    health.set(IntakeService.typeName, serving)
+    for (const name of ['', ...names]) health.set(name, serving)
   }
   let recovery: NodeJS.Timeout | undefined
   const collect = createCollect(config, deps, streams, (confirmed) => {
@@ -98,6 +98,11 @@ export function createIntake(config: AgentDoorConfig, deps: IntakeDeps): Intake 
       await Promise.race([Promise.all(closing.map((stream) => stream.closed)), delay(STOP_GRACE_MS)])
     },
   }
+}
+
+/** Full name of a service, which the paths of its methods begin with. */
+function nameOf({ definition }: GrpcServiceBinding): string {
+  return Object.values(definition)[0]?.path.split('/')[1] ?? ''
 }
 
 type Collect = (call: CollectCall) => Promise<void>

@@ -35,8 +35,6 @@ export interface OtlpHost {
   readonly retryAfterMs: number
 }
 
-export const otlpServiceNames = [MetricsService.typeName, LogsService.typeName]
-
 /** OTLP/gRPC: `MetricsService/Export` and `LogsService/Export`, for the intake's gRPC port. */
 export function createOtlpServices(host: OtlpHost): GrpcServiceBinding[] {
   return [

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { MetricKind } from '@driftline/proto'
-import { type TimeSeriesSchema, WriteRequestSchema } from '@driftline/proto/prometheus'
+import { TimeSeriesSchema, WriteRequestSchema } from '@driftline/proto/prometheus'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createRecordingSink, type RecordingSink } from '../testing/recording-sink.ts'
@@ -194,6 +194,15 @@ test('a label called __proto__ is a label like any other', () => {
     ['__proto__', 'p'],
     ['constructor', 'c'],
   ])
+})
+
+test('native histograms are left out and counted', () => {
+  const sink = createRecordingSink()
+  const labels = toBinary(TimeSeriesSchema, create(TimeSeriesSchema, { labels: labelsOf({ __name__: 'a' }) }))
+  // Field 4 of the series, with nothing in it.
+  const series = Uint8Array.of(...labels, 0x22, 0x00)
+  expect(decodeWriteRequest(Uint8Array.of(0x0a, series.length, ...series), contextOf(sink))).toBeNull()
+  expect([sink.skipped, sink.added]).toEqual([{ native_histogram: 1 }, []])
 })
 
 test('times that no clock says come out as they are', () => {

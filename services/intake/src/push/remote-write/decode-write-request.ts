@@ -107,6 +107,7 @@ function readSeries(wire: Wire, end: number, context: WriteContext): void {
   const { keys } = context
   keys.begin()
   let samples = 0
+  let histograms = 0
   while (wire.at < end) {
     const from = wire.at
     while (wire.at < end && wire.bytes[wire.at] === LABEL) {
@@ -118,8 +119,10 @@ function readSeries(wire: Wire, end: number, context: WriteContext): void {
     const tag = readTag(wire)
     if (tag >>> 3 === 1 || tag >>> 3 === 2) expectType(tag, BYTES)
     if (tag >>> 3 === 2) samples += 1
+    else if (tag >>> 3 === 4) histograms += 1
     skip(wire, tag)
   }
+  if (histograms > 0) context.sink.skip('native_histogram', histograms)
   wire.at = start
   if (samples > 0) readSamples(wire, end, samples, handleOf(wire, start, end, context), context)
   wire.at = end

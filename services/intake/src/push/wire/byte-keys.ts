@@ -22,8 +22,8 @@ export interface ByteKeys {
 }
 
 /**
- * The hash has 64 bits in two lanes with a secret seed, so that two keys of one tenant meet by accident about once in
- * 10^8 years. Keys are not compared beyond it: a tenant that could make two meet would confuse only its own series.
+ * The hash has 64 bits in two lanes with a secret seed: the chance that any two of 200,000 keys share one is about one
+ * in a billion. Bytes are not compared beyond it: a tenant that could make two meet would confuse its own series only.
  */
 export function createByteKeys(options: { readonly maxSize: number; readonly seed: number }): ByteKeys {
   const seed = options.seed | 0
