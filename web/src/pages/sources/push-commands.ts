@@ -24,7 +24,7 @@ export function pushCommands(door: PushDoor, origin: string, key: string): PushC
       return [
         {
           title: 'Business records',
-          text: `curl ${auth} -H 'Content-Type: application/json' \\\n  -d '[{"process": "service:payments", "record": {"amount": 184500, "currency": "INR"}}]' \\\n  ${origin}/api/v1/ingest/records`,
+          text: `curl ${auth} -H 'Content-Type: application/json' \\\n  -d '[{"process": "service:payments", "attributes": {"amount": 184500, "currency": "INR"}}]' \\\n  ${origin}/api/v1/ingest/records`,
         },
       ]
     case 'otlp':
