@@ -15,6 +15,7 @@ const starters: Record<string, () => Promise<RunningServer>> = {
   redis: async () => (await import('./redis.ts')).startRedis(),
   mosquitto: async () => (await import('./mosquitto.ts')).startMosquitto(),
   prometheus: async () => (await import('./prometheus.ts')).startPrometheus(),
+  nginx: async () => (await import('./nginx.ts')).startNginx(),
   smtp: async () => (await import('./smtp.ts')).startSmtp(),
   chromium: findChromium,
 }

@@ -12,6 +12,8 @@ export interface Product {
   readonly address: string
   /** Where agents send to. */
   readonly intake: string
+  /** Where MQTT clients publish to. */
+  readonly broker: string
   /** Starts a life of it; `ready` waits for what it says when everything runs. */
   launch(): RunningChild
   ready(child: RunningChild): Promise<void>
@@ -25,12 +27,13 @@ export const EAGER_WRITER = { DRIFTLINE_WRITER_LINGER: '50ms', DRIFTLINE_WRITER_
 export async function createProduct(options: { readonly dataDir?: string } = {}): Promise<Product> {
   const directory = mkdtempSync(join(tmpdir(), 'driftline-faults-'))
   const dataDir = options.dataDir ?? join(directory, 'data')
-  const [httpPort, grpcPort] = [await freePort(), await freePort()]
+  const [httpPort, grpcPort, mqttPort] = [await freePort(), await freePort(), await freePort()]
   const lives: RunningChild[] = []
   return {
     dataDir,
     address: `http://127.0.0.1:${httpPort}`,
     intake: `http://127.0.0.1:${grpcPort}`,
+    broker: `mqtt://127.0.0.1:${mqttPort}`,
     launch() {
       const child = runService(
         'all-in-one',
@@ -38,7 +41,7 @@ export async function createProduct(options: { readonly dataDir?: string } = {})
           DRIFTLINE_DATA_DIR: dataDir,
           DRIFTLINE_HTTP_PORT: String(httpPort),
           DRIFTLINE_GRPC_PORT: String(grpcPort),
-          DRIFTLINE_MQTT_PORT: '0',
+          DRIFTLINE_MQTT_PORT: String(mqttPort),
           DRIFTLINE_MONITOR_GRPC_PORT: '0',
           DRIFTLINE_ADMIN_PASSWORD: ADMIN_PASSWORD,
           ...EAGER_WRITER,
