@@ -18,7 +18,7 @@ export interface Refusal {
   readonly detail: string
   /** Samples or records that are lost by it. */
   readonly count: number
-  /** What it was, for a dead letter; asked for only when one is written. */
+  /** What it was, for a dead letter; asked for only when one is written, and not after `refuse` has returned. */
   payload(): Uint8Array
   /** Whether the payload is an item of the samples or records door, so that it can be sent again; no by default. */
   readonly replayable?: boolean

@@ -68,6 +68,8 @@ export function readChunks(
     let received = 0
     let unpacked = 0
     let settled = false
+    let taking = false
+    let ended = false
     let idle: NodeJS.Timeout | undefined
 
     const finish = (problem: RequestProblem | null): void => {
@@ -108,7 +110,14 @@ export function readChunks(
       } else handOver(chunk)
     }
     const handOver = (chunk: Buffer): void => {
-      const answer = take(chunk)
+      let answer: ReturnType<TakeChunk>
+      try {
+        answer = take(chunk)
+      } catch (error) {
+        // A fault of ours costs this request; thrown on from here it would end the process.
+        fail(error)
+        return
+      }
       if (answer === null) return
       if (!(answer instanceof Promise)) {
         finish(answer)
@@ -116,24 +125,32 @@ export function readChunks(
       }
       source.pause()
       clearTimeout(idle)
+      taking = true
       answer.then((problem) => {
-        if (problem !== null) finish(problem)
+        taking = false
+        if (problem !== null || ended) finish(problem)
         else if (!settled) {
           wait()
           source.resume()
         }
       }, fail)
     }
+    /** A stream may end while its last piece is being taken: what becomes of that piece is waited for. */
+    const end = (): void => {
+      ended = true
+      if (!taking) finish(null)
+    }
     const fail = (error: unknown): void => {
-      finish(null)
+      // What settles first counts, so that nobody takes this for the end of the body.
       reject(error)
+      finish(null)
     }
 
     wait()
     request.on('data', onReceived)
     source.on('data', onUnpacked)
-    request.once('end', () => (gunzip === null ? finish(null) : gunzip.end()))
-    gunzip?.once('end', () => finish(null))
+    request.once('end', () => (gunzip === null ? end() : gunzip.end()))
+    gunzip?.once('end', end)
     gunzip?.on('error', (error) => finish({ status: 400, reason: 'gzip_malformed', detail: error.message }))
     const gone: RequestProblem = { status: 400, reason: 'body_aborted', detail: 'The sender went away' }
     request.on('error', () => finish(gone))

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { MetricKind } from '@driftline/proto'
+import { namedProcess } from '../named-process.ts'
 import type { Refused, SeriesText } from '../point-sink.ts'
 
 /** One sample of the samples door. */
@@ -39,7 +40,10 @@ export function parseObject(bytes: Uint8Array): { readonly object: Record<string
 /** Reads `{process, metric, value, time?, unit?, attributes?, kind?}`. */
 export function readSampleItem(item: Record<string, unknown>): SampleItem | Refused {
   const { process, metric, value, unit = '', attributes = null, kind = 'gauge' } = item
-  if (typeof process !== 'string') return refuse('process_invalid', 'process is a text such as device:plant-a:press-3')
+  if (typeof process !== 'string' || namedProcess(process) === null) {
+    const detail = 'process is a process id such as device:plant-a:press-3; of hosts and their processes agents tell'
+    return refuse('process_invalid', detail)
+  }
   if (typeof metric !== 'string') return refuse('metric_invalid', 'metric is a text such as temperature')
   if (typeof value !== 'number') return refuse('value_invalid', 'value is a number')
   if (unit !== null && typeof unit !== 'string') return refuse('unit_invalid', 'unit is a text such as Cel')

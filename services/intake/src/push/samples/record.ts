@@ -7,6 +7,8 @@ import type { PushRequest } from '../push-request.ts'
 import { parseObject, readTime } from './item.ts'
 
 const ATTRIBUTES_MAX = 256
+/** Whoever reads the record afterwards goes down as deep. */
+const DEPTH_MAX = 32
 
 /** A business record or a line of a log, as the records door takes it. */
 interface RecordItem {
@@ -45,11 +47,22 @@ function readRecord(item: Record<string, unknown>): RecordItem | Refused {
   if (Object.keys(attributes).length > ATTRIBUTES_MAX) {
     return refuse('attributes_invalid', `a record has at most ${ATTRIBUTES_MAX} attributes`)
   }
+  if (isDeeper(attributes, DEPTH_MAX)) {
+    return refuse('attributes_invalid', `attributes are nested in more than ${DEPTH_MAX} levels`)
+  }
   const level = readSeverity(severity)
   if (level === null) return refuse('severity_invalid', 'severity is 1 to 24, or a word such as error')
   const timeMs = readTime(item['time'])
   if (typeof timeMs === 'object' && timeMs !== null) return timeMs
   return { process, timeMs, severity: level, body: body ?? '', attributes: attributes as Record<string, unknown> }
+}
+
+function isDeeper(value: object, levels: number): boolean {
+  if (levels === 0) return true
+  for (const child of Object.values(value) as unknown[]) {
+    if (typeof child === 'object' && child !== null && isDeeper(child, levels - 1)) return true
+  }
+  return false
 }
 
 function readSeverity(given: unknown): number | null {

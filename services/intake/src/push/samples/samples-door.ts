@@ -46,15 +46,15 @@ export function listenTo(
       next += 1
       const refused = take(bytes)
       if (refused === null) return
-      const payload = Buffer.from(bytes)
-      request.refuse({ ...refused, count: 1, payload: () => payload, replayable })
+      // Asked for only when a letter is written, and before this returns.
+      const { reason, detail } = refused
+      request.refuse({ reason, detail, count: 1, payload: () => Buffer.from(bytes), replayable })
     },
     tooLong(start) {
       request.index = next
       next += 1
-      const payload = Buffer.from(start)
       const detail = `an item has more than ${ITEM_BYTES_MAX} bytes`
-      request.refuse({ reason: 'item_too_large', detail, count: 1, payload: () => payload })
+      request.refuse({ reason: 'item_too_large', detail, count: 1, payload: () => Buffer.from(start) })
     },
   }
 }

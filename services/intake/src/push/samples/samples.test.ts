@@ -189,6 +189,13 @@ describe('a sample', () => {
     expect(readTime(time)).toBe(ms)
   })
 
+  test.each(['host:web-1', 'os:web-1:nginx', 'nobody:x', 'device', 'device:', 'device:a\nb', '__proto__'])(
+    'a sample of %s is refused: who pushes speaks for devices, services, logs and flows',
+    (process) => {
+      expect(readSampleItem({ process, metric: 'm', value: 1 })).toMatchObject({ reason: 'process_invalid' })
+    },
+  )
+
   test.each(['2026-13-01T00:00:00Z', '2026-01-02', 'T', '2026-01-02T25:00:00Z'])('%s is no time', (time) => {
     expect(readTime(time)).toMatchObject({ reason: 'time_invalid' })
   })

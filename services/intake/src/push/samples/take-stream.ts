@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '@driftline/platform/errors'
 import { countRequest, type DoorCall, openRequest, settleCall } from '../door.ts'
 import { type Answer, problemJson, unavailable } from '../http/answers.ts'
@@ -7,6 +8,8 @@ import type { PushRequest } from '../push-request.ts'
 import type { Splitter } from './json-items.ts'
 
 const START_BYTES = 4096
+/** One body keeps the others waiting for no longer, however fast it comes and whatever is in it. */
+const WITHOUT_PAUSE_MS = 20
 
 /**
  * Takes the items of a body while it comes in: what has come is published whenever enough of it waits, and the sender
@@ -25,6 +28,7 @@ export async function takeStream(
   let start: Buffer | null = null
   let bytes = 0
   let held = 0
+  let pausedMs = performance.now()
   const malformed = (detail: string): RequestProblem => ({ status: 400, reason: 'body_malformed', detail })
 
   const problem = await readChunks(incoming, encoding, deps.config, (chunk) => {
@@ -34,7 +38,13 @@ export async function takeStream(
     held += chunk.length
     const wrong = splitter.push(chunk)
     if (wrong !== null) return malformed(wrong)
-    if (!request.isFull) return null
+    if (!request.isFull) {
+      if (performance.now() - pausedMs < WITHOUT_PAUSE_MS) return null
+      return setImmediate(null).then((nothing) => {
+        pausedMs = performance.now()
+        return nothing
+      })
+    }
     return settleOrSay(request, call).then((failed) => {
       admitted.shrink(held)
       held = 0
