@@ -116,7 +116,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       await warm()
       await parts.refreshSettings()
       await parts.settingsPublisher.start()
-      server = createHttpServer(parts.app, config.tls)
+      server = createHttpServer(parts.app, config.tls, deps.metrics)
       parts.live.attach(server)
       await listen(server, config.httpPort, config.bind)
       await parts.monitor.start()
