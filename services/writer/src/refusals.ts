@@ -31,6 +31,9 @@ export function deadLetterOf(
     offset: BigInt(record.offset),
     payload: Uint8Array.from(record.value.subarray(0, PAYLOAD_BYTES_MAX)),
     payloadSize: BigInt(record.value.length),
+    // The same when it is refused again; what the bus keeps cannot be taken in a second time.
+    id: `writer:${record.topic}:${record.partition}:${record.offset}`,
+    subject: record.topic,
   })
   return {
     topic: topics.deadLetters.name,

@@ -1,4 +1,5 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi'
+import { definitionSchemas } from '@driftline/ingest/definitions/source'
 import { z } from 'zod'
 import { routeKey, routePermissions } from '../access/route-permissions.ts'
 import { problem } from '../schemas/common.ts'
@@ -17,6 +18,7 @@ export function createOpenApiDocument(routes: readonly AnyRoute[], version: stri
   })
   registry.registerComponent('securitySchemes', 'cookie', { type: 'apiKey', in: 'cookie', name: 'driftline_session' })
   for (const each of routes) registry.registerPath(describe(each))
+  for (const [name, shape] of shapesOfSources()) registry.registerComponent('schemas', name, shape)
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
@@ -29,6 +31,21 @@ export function createOpenApiDocument(routes: readonly AnyRoute[], version: stri
     servers: [{ url: '/' }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
   }) as unknown as Record<string, unknown>
+}
+
+/**
+ * What a source's definition may be, by the names of its schemas: to the routes it is any object, which they look into
+ * by the source's kind.
+ */
+function shapesOfSources(): Map<string, Record<string, unknown>> {
+  const shapes = new Map<string, Record<string, unknown>>()
+  for (const schema of Object.values(definitionSchemas)) {
+    const text = JSON.stringify(z.toJSONSchema(schema, { io: 'input' })).replaceAll('#/$defs/', '#/components/schemas/')
+    const { $defs } = JSON.parse(text) as { $defs: Record<string, Record<string, unknown>> }
+    // Named schemas stand there, the whole one among them.
+    for (const [name, shape] of Object.entries($defs)) shapes.set(name, shape)
+  }
+  return shapes
 }
 
 function describe(each: AnyRoute): RouteConfig {

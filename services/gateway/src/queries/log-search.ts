@@ -2,11 +2,7 @@ import { badParameter } from '../http/problems.ts'
 import type { LogLevel } from '../schemas/logs.ts'
 
 /** A search as a condition on the table `logs` and what it is bound to. No text of a user is part of the statement. */
-export interface LogCondition {
-  /** Cheap conditions, which the index and the order of the table answer. */
-  readonly cheap: readonly string[]
-  /** Conditions that look into the fields of what is left. */
-  readonly exact: readonly string[]
+export interface LogCondition extends Conditions {
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
@@ -68,21 +64,35 @@ export function createBinder(prefix: string): Binder {
   return Object.assign(bind, { parameters })
 }
 
+/** Conditions that the index and fast scans answer, and those that are then looked at one by one. */
+export interface Conditions {
+  readonly cheap: readonly string[]
+  readonly exact: readonly string[]
+}
+
 /** The words of a search. Each is looked up in the index; what is more than one word of it is then looked at itself. */
-export function termConditions(terms: readonly SearchTerm[], bind: Binder): string[] {
-  return terms.map((term) => {
-    const condition = term.open ? insideCondition(term.text, bind) : wordCondition(term.text, bind)
-    return term.not ? `NOT (${condition})` : condition
-  })
+export function termConditions(terms: readonly SearchTerm[], bind: Binder): Conditions {
+  const cheap: string[] = []
+  const exact: string[] = []
+  for (const term of terms) {
+    const { words, whole } = term.open
+      ? { words: [insideCondition(term.text, bind)], whole: [] }
+      : wordOf(term.text, bind)
+    if (term.not) (whole.length > 0 ? exact : cheap).push(`NOT (${[...words, ...whole].join(' AND ')})`)
+    else {
+      cheap.push(...words)
+      exact.push(...whole)
+    }
+  }
+  return { cheap, exact }
 }
 
 /** The index folds the case of ASCII letters only, so that other words are looked for in the line itself. */
-function wordCondition(text: string, bind: Binder): string {
+function wordOf(text: string, bind: Binder): { words: string[]; whole: string[] } {
   const tokens = tokensOf(text).filter(isAscii)
   const words = tokens.length === 0 ? [] : [`hasAllTokens(body, ${bind(tokens, 'Array(String)')})`]
   const isOneWord = tokens.length === 1 && tokens[0]?.length === text.length
-  if (isOneWord) return words[0]!
-  return [...words, `positionCaseInsensitiveUTF8(body, ${bind(text, 'String')}) > 0`].join(' AND ')
+  return { words, whole: isOneWord ? [] : [`positionCaseInsensitiveUTF8(body, ${bind(text, 'String')}) > 0`] }
 }
 
 function insideCondition(text: string, bind: Binder): string {
@@ -108,18 +118,12 @@ export function readSeverities(text: string): number[] {
 const DOCUMENT = `if(attributes = '', body, attributes)`
 const COMPARISONS = ['>=', '<=', '>', '<'] as const
 
-/** Conditions on fields, each of which must hold: what the index knows of them, and then the fields themselves. */
-export interface FieldConditions {
-  readonly hints: readonly string[]
-  readonly exact: readonly string[]
-}
-
-/** Errors: 400 for a comparison with what is no number. */
-export function fieldConditions(fields: Readonly<Record<string, readonly string[]>>, bind: Binder): FieldConditions {
+/** Conditions on fields, each of which must hold. Errors: 400 for a comparison with what is no number. */
+export function fieldConditions(fields: Readonly<Record<string, readonly string[]>>, bind: Binder): Conditions {
   const all = Object.entries(fields).flatMap(([name, conditions]) => conditions.map((text) => ({ name, text })))
   if (all.length > CONDITIONS_MAX) throw badParameter('field', `must have at most ${CONDITIONS_MAX} conditions`)
   return {
-    hints: all.flatMap(({ text }) => (isEquality(text) ? hints(text, bind) : [])),
+    cheap: all.flatMap(({ text }) => (isEquality(text) ? hints(text, bind) : [])),
     exact: all.map(({ name, text }) => `(${fieldCondition(name, text, bind)})`),
   }
 }
@@ -165,13 +169,9 @@ function readNumber(text: string): number | null {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text)) ? Number(text) : null
 }
 
-/**
- * Lets the index leave out lines that are themselves the object and lack the value's words. Only for values that JSON
- * writes in one way.
- */
+/** A line without the value's text anywhere need not be parsed. Only for values that JSON writes in one way. */
 function hints(value: string, bind: Binder): string[] {
   const isWord = /^[A-Za-z0-9 _.,:-]*[A-Za-z][A-Za-z0-9 _.,:-]*$/.test(value) && readNumber(value) === null
   const isWhole = /^(0|[1-9]\d{0,14})$/.test(value)
-  if (!isWord && !isWhole) return []
-  return [`(attributes != '' OR hasAllTokens(body, ${bind(tokensOf(value), 'Array(String)')}))`]
+  return isWord || isWhole ? [`position(${DOCUMENT}, ${bind(value, 'String')}) > 0`] : []
 }

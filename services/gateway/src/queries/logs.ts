@@ -87,8 +87,9 @@ export function conditionOf(
   if (search.source) cheap.push(`source = ${bind(search.source, 'String')}`)
   if (search.origin) cheap.push(`origin = ${bind(search.origin, 'String')}`)
   const fields = fieldConditions(search.field ?? {}, bind)
-  cheap.push(...termConditions(readTerms(search.q ?? ''), bind), ...fields.hints)
-  return { cheap, exact: fields.exact, parameters: bind.parameters }
+  const terms = termConditions(readTerms(search.q ?? ''), bind)
+  cheap.push(...terms.cheap, ...fields.cheap)
+  return { cheap, exact: [...terms.exact, ...fields.exact], parameters: bind.parameters }
 }
 
 /** One process is compared by `=`, so that its lines are read in their order, from the newest on. */
