@@ -1,6 +1,7 @@
 -- Lines of logs. Bodies of LogBatch go into logs_in, which keeps nothing: the view makes one row per line. `ordinal`
 -- grows in the order in which lines of a process were stored, so that lines of one moment keep their order. The index
--- has the words of each line in lower case; inserts leave it to merges (see insert-settings.ts).
+-- has the words of each line in lower case; inserts leave it to merges (see insert-settings.ts). Granules are small,
+-- because a rare word is in a line here and there, and a line is read with its granule.
 CREATE TABLE IF NOT EXISTS logs
 (
     tenant LowCardinality(String),
@@ -21,7 +22,8 @@ PARTITION BY toYYYYMMDD(ts)
 ORDER BY (tenant, process, ts)
 TTL toDateTime(ts) + toIntervalSecond(${log_retention_seconds})
 SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, non_replicated_deduplication_window = 20000,
-    fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 60;
+    fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 60,
+    index_granularity = 1024;
 
 CREATE TABLE IF NOT EXISTS logs_in
 (

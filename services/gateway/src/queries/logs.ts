@@ -104,7 +104,7 @@ function clauseOf({ cheap, exact }: LogCondition): string {
 }
 
 /** Parts of a range that are read one after the other, the newest and shortest first: most pages are full with it. */
-const PARTS_OF_RANGE = [1 / 64, 1 / 16, 1 / 4, 1]
+const PARTS_OF_RANGE = [1 / 64, 1 / 8, 1]
 
 /** Lines that fit, newest first, after a place. Errors: those of the store; 400 `search_too_broad`. */
 export async function readLogs(
