@@ -1,7 +1,7 @@
 import type { Format } from '../format.ts'
 
 const DAY = 86_400_000
-const utcTime = /\b(since|from) (?:(\d{4}-\d{2}-\d{2}) )?(\d{2}:\d{2}:\d{2}) UTC\b/g
+const utcTime = /\b(since|from|at) (?:(\d{4}-\d{2}-\d{2}) )?(\d{2}:\d{2}:\d{2}) UTC\b/g
 
 /**
  * The server's sentences say when in UTC, `since 13:26:08 UTC`; a person reads them beside times of their own zone.

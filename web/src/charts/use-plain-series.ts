@@ -40,7 +40,7 @@ export interface PlainLine {
 
 /** As people read it, with what tells it apart from others of its metric. */
 export const lineName = (line: Pick<PlainLine, 'metric' | 'attributes'>): string =>
-  [metricWords(line.metric), ...Object.values(line.attributes)].join(' ')
+  [metricWords(line.metric), ...Object.values(line.attributes)].join(', ')
 
 const refreshMs = 10_000
 const pixels = 240

@@ -174,5 +174,3 @@ export function useLogs(search: Ref<LogSearch>, following: Ref<boolean>, wanted:
     release,
   }
 }
-
-export type Logs = ReturnType<typeof useLogs>
