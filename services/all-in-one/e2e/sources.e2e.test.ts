@@ -295,6 +295,7 @@ describeWithServer('chromium', 'sources, with the browser of a person', (browser
     await search.fill('status:500')
     await search.press('Enter')
     await page.getByRole('heading', { name: `${withStatus(500)} lines fit.` }).waitFor({ timeout: SEEN_WITHIN_MS })
+    await page.getByRole('row').filter({ hasText: '/missing?visitor=' }).first().waitFor({ state: 'detached' })
     await page.getByRole('row').filter({ hasText: '/broken?visitor=' }).first().waitFor()
     await picture(page, 'nginx-3-logs')
     expect(window.problems).toEqual([])
