@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AnalyticsStore } from '@driftline/platform/analytics/analytics-store'
 import type { Bus, RecordBatch, Subscription } from '@driftline/platform/bus/bus'
@@ -36,7 +37,7 @@ export function createWriter(config: WriterConfig, deps: WriterDeps): Component 
   const metrics = createWriterMetrics(deps.metrics)
   const lanes = new Map<string, Lane>()
   let subscription: Subscription | null = null
-  let stopping = new AbortController()
+  let stopping = createStop()
 
   function laneOf(topic: string, partition: number): Lane {
     const key = `${topic}/${partition}`
@@ -76,7 +77,7 @@ export function createWriter(config: WriterConfig, deps: WriterDeps): Component 
   return {
     name: 'writer',
     async start() {
-      stopping = new AbortController()
+      stopping = createStop()
       subscription = await deps.bus.subscribe({
         group: GROUP,
         topics: streams.map(({ topic }) => topic.name),
@@ -109,4 +110,11 @@ async function inTurn(lane: Lane, work: () => Promise<void>): Promise<void> {
   const turn = lane.busy.then(work)
   lane.busy = turn.catch(() => undefined)
   await turn
+}
+
+/** Every partition of every stream may wait on it at once. */
+function createStop(): AbortController {
+  const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
+  return stop
 }
