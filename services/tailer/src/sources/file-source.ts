@@ -32,7 +32,7 @@ export interface FileSourceConfig {
   readonly bounds: { readonly ageMsMax: number; readonly aheadMsMax: number }
 }
 
-const BATCH_BYTES_MAX = 1024 * 1024
+const BATCH_BYTES_MAX = 2 * 1024 * 1024
 const BATCH_RECORDS_MAX = 16_384
 const ENTRIES_MAX = 50_000
 const START_PATTERN_SIZE_MAX = 2000
