@@ -105,13 +105,8 @@ describeWithServer('prometheus', 'Prometheus', (server) => {
       ],
     })
     const { source } = await pushedThrough('remote-write')
-    const stored = await session.get<StoredSource>(`sources/${encodeURIComponent(source)}`)
-    await session.put(`sources/${encodeURIComponent(source)}`, {
-      name: stored.name,
-      active: true,
-      revision: stored.revision,
-      definition: { ...stored.definition, kpis: { events: 'prometheus_tsdb_head_samples_appended_total' } },
-    })
+    const kpis = { events: 'prometheus_tsdb_head_samples_appended_total' }
+    await session.redefine(source, (definition) => ({ ...definition, kpis }))
     await seen('service:self', ({ throughput }) => (throughput ?? 0) > 10)
     const series = await session.list<{ metric: string }>('processes/service:self/series?limit=1000')
     expect(series.map(({ metric }) => metric)).toEqual(expect.arrayContaining(['up', 'go_goroutines']))
@@ -181,9 +176,3 @@ test('logger: what the system says over syslog is searchable, by level and sende
   const [refused] = await session.lines('process=log:network&severity=error&q=refused')
   expect(refused?.fields).toMatchObject({ 'syslog.appname': 'shop' })
 })
-
-interface StoredSource {
-  readonly name: string
-  readonly revision: number
-  readonly definition: object
-}

@@ -138,18 +138,12 @@ describeWithServer('chromium', 'sources, with the browser of a person', (browser
     const heard = await eventually('the topic', SEEN_WITHIN_MS, async () =>
       (await session.list<SourceItem>('sources?kind=mqtt-topic')).find(({ name }) => name === press.topic),
     )
-    const source = `sources/${heard.topic?.source}`
     const mapping = { topic, process: 'device:pune:saw-1', payload: 'json' }
-    const addMapping = async (with_: object): Promise<void> => {
-      const before = await session.get<SourceDetail>(source)
-      const mappings = [...before.definition.mappings.filter((one) => one.topic !== topic), with_]
-      await session.put(source, {
-        name: before.name,
-        active: before.active,
-        revision: before.revision,
-        definition: { ...before.definition, mappings },
-      })
-    }
+    const addMapping = (added: Mapping): Promise<void> =>
+      session.redefine<{ mappings: readonly Mapping[] }>(heard.topic?.source ?? '', (definition) => ({
+        ...definition,
+        mappings: [...definition.mappings.filter((one) => one.topic !== topic), added],
+      }))
     await addMapping(mapping)
 
     const letters = 'dead-letters?q=1450.5'
@@ -302,9 +296,6 @@ describeWithServer('chromium', 'sources, with the browser of a person', (browser
   }
 })
 
-interface SourceDetail {
-  readonly name: string
-  readonly active: boolean
-  readonly revision: number
-  readonly definition: { readonly mappings: readonly { readonly topic: string }[] }
+interface Mapping extends Readonly<Record<string, unknown>> {
+  readonly topic: string
 }

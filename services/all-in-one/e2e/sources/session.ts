@@ -34,6 +34,8 @@ export interface Session {
   get<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
   put<T>(path: string, body: object): Promise<T>
+  /** Changes the definition of a source as somebody does who has just looked at it. */
+  redefine<T extends object>(source: string, change: (definition: T) => object): Promise<void>
   list<T>(path: string): Promise<readonly T[]>
   /** An API key for whoever sends data. */
   makeKey(name: string): Promise<string>
@@ -41,6 +43,13 @@ export interface Session {
   total(process: string, metric: string, agg: 'count' | 'sum'): Promise<number>
   /** Every line that fits a search of the last hour, oldest first, over all pages. */
   lines(search: string): Promise<readonly LogLine[]>
+}
+
+interface StoredSource<T> {
+  readonly name: string
+  readonly active: boolean
+  readonly revision: number
+  readonly definition: T
 }
 
 const SIGN_IN_WITHIN_MS = 60_000
@@ -66,6 +75,11 @@ export async function openSession(address: string, password = ADMIN_PASSWORD): P
     get,
     post: (path, body) => ask('POST', path, body),
     put: (path, body) => ask('PUT', path, body),
+    async redefine<T extends object>(source: string, change: (definition: T) => object) {
+      const path = `sources/${encodeURIComponent(source)}`
+      const { name, active, revision, definition } = await get<StoredSource<T>>(path)
+      await ask('PUT', path, { name, active, revision, definition: change(definition) })
+    },
     list: async <T>(path: string) => (await get<{ items: T[] }>(path)).items,
     makeKey: async (name) => (await ask<{ key: string }>('POST', 'api-keys', { name, role: 'ingest' })).key,
     async total(process, metric, agg) {
