@@ -28,7 +28,12 @@ const iso = (timeMs: number): string => new Date(timeMs).toISOString()
  */
 function lastHeardMs(estate: TenantEstate, state: ProcessState): number {
   const host = state.host === null ? undefined : estate.hosts.get(state.host)
-  return Math.max(state.lastHeardMs, host?.heardAtMs ?? 0)
+  return Math.max(state.lastHeardMs, host?.heardAtMs ?? 0, ownSamplesMs(estate, state))
+}
+
+/** A service that sends none of the key figures is heard by its other metrics; of hosts the agent tells. */
+function ownSamplesMs(estate: TenantEstate, state: ProcessState): number {
+  return state.host === null ? estate.series.newestOf(state.id) : 0
 }
 
 function intervalMs(estate: TenantEstate, state: ProcessState): number | null {
@@ -59,7 +64,7 @@ export function isActive(state: ProcessState, nowMs: number): boolean {
 function lastSeenMs(estate: TenantEstate, state: ProcessState): number {
   if (state.endedAtMs !== null) return state.endedAtMs
   const host = state.host === null ? undefined : estate.hosts.get(state.host)
-  return Math.max(state.lastSeenMs, host?.timeMs ?? 0)
+  return Math.max(state.lastSeenMs, host?.timeMs ?? 0, ownSamplesMs(estate, state))
 }
 
 export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessItem {
