@@ -4,6 +4,7 @@ import type { Aedes, AedesPublishPacket, Client, PublishPacket } from 'aedes'
 import type { MqttMessage, OutgoingMessage } from '../message.ts'
 import { boundPersistence, type Persistence, type SessionStore } from './bounded-persistence.ts'
 import type { BrokerLimits } from './broker-limits.ts'
+import { type ClientFault, clientFaultOf } from './client-fault.ts'
 import { createPacer, type Pacer } from './pacer.ts'
 import { guardPackets } from './packet-guard.ts'
 import { createRetainedBudget } from './retained-budget.ts'
@@ -18,6 +19,7 @@ export type BrokerRefusal =
   | 'sessions_too_many'
   | 'subscriptions_too_many'
   | 'subscription_reserved'
+  | ClientFault
 
 export interface TenantBrokerDeps {
   readonly clock: Clock
@@ -124,6 +126,12 @@ export async function createTenantBroker(limits: BrokerLimits, deps: TenantBroke
     isConnected: (id) => connected.has(id),
     dropped: () => deps.refused('queue_full', '', nothing, 0),
   })
+  const fault = (_client: Client, error: Error): void => {
+    const reason = clientFaultOf(error)
+    if (reason !== null) deps.refused(reason, '', nothing, 0)
+  }
+  aedes.on('clientError', fault)
+  aedes.on('connectionError', fault)
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) states.get(client)?.filters.delete(filter)
   })

@@ -17,6 +17,7 @@ export type PayloadReason =
   | 'payload_not_json'
   | 'payload_not_csv'
   | 'value_not_finite'
+  | 'nested_too_deep'
 
 /** What a mapping says of its payloads. */
 export interface PayloadOptions {
