@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import type { Refusal } from './find-files.ts'
 import { closeFile, type FileState, type FollowedFile, followedFile } from './followed-file.ts'
 import { noPrint } from './prints.ts'
 import { isRotatedNameOf } from './rotated-names.ts'
@@ -13,6 +14,7 @@ export interface Notice {
     | 'compressed_too_large'
     | 'compressed_damaged'
     | 'range_lost'
+    | Refusal['reason']
   readonly path: string
   readonly detail: string
 }

@@ -92,13 +92,26 @@ export function createFollower(
   const table = createFileTable(stored.files, nowMs)
   let scannedAtMs = stored.scannedAtMs
   let refusals: readonly Refusal[] = []
+  let toldRefusals: ReadonlySet<string> = new Set()
   let last = 0
+
+  /** Each look refuses the same again: people are told of what they have not been told of. */
+  const tellNew = (): void => {
+    const now = new Set<string>()
+    for (const { path, reason } of refusals) {
+      const key = reason === 'too_many_files' ? reason : `${reason} ${path}`
+      if (!toldRefusals.has(key) && !now.has(key)) note(table, { reason, path, detail: refusalWords[reason] })
+      now.add(key)
+    }
+    toldRefusals = now
+  }
 
   const scan = async (atMs: number, settled: boolean): Promise<void> => {
     const found = await findFiles(config, config.roots, config.limits)
     const refused = await look(table, found, config, scannedAtMs, atMs)
     if (settled) for (const file of [...table.files.values()]) closeWhenDone(table, file, config, atMs)
     refusals = [...found.refusals, ...refused]
+    tellNew()
     scannedAtMs = atMs
   }
 
@@ -149,6 +162,19 @@ export function createFollower(
       for (const file of table.files.values()) closeFile(file)
     },
   }
+}
+
+const refusalWords: Readonly<Record<Refusal['reason'], string>> = {
+  not_a_regular_file: 'a FIFO, a device, a socket, or a symlink that leads nowhere',
+  symlink_outside: 'a symlink that leads out of the directory that is followed',
+  outside_allowed_roots: 'files there are never read, or not among the directories that are allowed',
+  own_output: 'what the product writes itself',
+  permission_denied: 'the user that the tailer runs as may not read it',
+  unreadable: 'it cannot be opened',
+  path_not_absolute: 'a path begins with /',
+  path_has_dots: 'a path has no . or .. in it',
+  path_too_long: 'the path is too long',
+  too_many_files: 'more files than a source may have; this one and further ones are not read',
 }
 
 const isReadable = ({ descriptor, state }: FollowedFile): boolean =>

@@ -58,6 +58,10 @@ test('what is no log file is refused and said, and others do not notice', async 
     [join(root, 'data', 'tailer', 'identity')]: 'outside_allowed_roots',
   })
   expect(Object.keys(await refused())).not.toContain(join(logs, 'directory.log'))
+  // Each is told once, however often it is looked for.
+  const letters = async () => (await lettersOf(rig.bus)).map(({ subject, reason }) => `${subject} ${reason}`).sort()
+  const parts = Object.entries(await refused()).map((part) => part.join(' '))
+  await expect.poll(letters, { timeout: 30_000 }).toEqual(parts.sort())
 })
 
 test('a line of 200 MB without a newline takes no memory, and the lines around it are read', async () => {
