@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mqttDoor } from './mqtt-inputs.ts'
 import { mapTopics } from './mqtt-source.ts'
 import { type Neighbours, startNeighbours } from './neighbours.ts'
 import { otlpDoors } from './otlp-inputs.ts'
 import { pushDoors } from './push-inputs.ts'
 import { remoteWriteDoor } from './remote-write-inputs.ts'
+import { sparkplugDoor } from './sparkplug-inputs.ts'
 import { tryInput } from './trial.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -20,7 +22,7 @@ afterAll(async () => {
   await world?.stop()
 })
 
-describe.each([...pushDoors, ...otlpDoors, remoteWriteDoor])('$name', (door) => {
+describe.each([...pushDoors, ...otlpDoors, remoteWriteDoor, mqttDoor, sparkplugDoor])('$name', (door) => {
   test.each(door.inputs.map((input) => [input.what, input] as const))('%s', async (_what, input) => {
     await tryInput(world, neighbours, door, input)
   })

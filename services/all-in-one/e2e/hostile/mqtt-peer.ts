@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly clientId?: string
   readonly username?: string
   readonly password?: string
+  /** False: nothing of what the broker sends after its welcome is read. */
+  readonly reads?: boolean
   readonly will?: { readonly topic: string; readonly payload: Uint8Array; readonly retain?: boolean }
 }
 
@@ -97,7 +99,7 @@ export async function openMqtt(port: number, options: ConnectOptions = {}): Prom
   socket.on('error', () => {})
   socket.on('data', (chunk) => {
     buffered = Buffer.concat([buffered, chunk])
-    // What a publisher is told is never longer than 127 bytes; nothing is subscribed to.
+    // What a publisher is told is never longer than 127 bytes, and who subscribes here does not read.
     while (buffered.length >= 2 && buffered.length >= 2 + buffered[1]!) {
       const type = buffered[0]! >> 4
       if (type === CONNACK) welcome(buffered[3]!)
@@ -112,6 +114,7 @@ export async function openMqtt(port: number, options: ConnectOptions = {}): Prom
   socket.write(connectPacket(options))
   const code = await welcomed
   if (code !== 0) throw new Error(code === -1 ? 'closed' : `refused ${code}`)
+  if (options.reads === false) socket.pause()
   return {
     closed,
     publish(topic, payload, { qos = 0, retain = false } = {}) {

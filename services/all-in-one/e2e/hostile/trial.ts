@@ -20,7 +20,7 @@ export interface HostileInput {
   readonly answers: string | RegExp
   /** Reasons of the dead letters that it leaves, each once and in alphabetical order; none without it. */
   readonly letters?: readonly string[]
-  /** Counter that has to move, with labels. */
+  /** Counter that has to move, with labels; `status.filtered` and `status.refused` are those of the MQTT source. */
   readonly counts: readonly [name: string, labels?: Readonly<Record<string, string>>]
 }
 
@@ -42,7 +42,7 @@ let trials = 0
 /** Sends an input and checks everything that the product promises of it. */
 export async function tryInput(world: World, neighbours: Neighbours, door: Door, input: HostileInput): Promise<void> {
   trials += 1
-  const name = `trial${trials}`
+  const name = `t${trials}x`
   const trial: Trial = { world, name, key: await world.makeKey(name) }
   const before = await world.counter(...input.counts)
   neighbours.enter(`${door.name}: ${input.what}`)

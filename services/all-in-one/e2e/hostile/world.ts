@@ -82,7 +82,10 @@ export async function startWorld(): Promise<World> {
         if (status !== 201) throw new Error(`no key: ${status} ${JSON.stringify(body)}`)
         return { id: body.id ?? body.apiKey?.id, key: body.key }
       },
-      counter: async (name, labels = {}) => sumOf(await metricsText(address), name, labels),
+      counter: async (name, labels = {}) =>
+        name.startsWith('status.')
+          ? statusCount(api, name.slice('status.'.length), labels['reason'] ?? '')
+          : sumOf(await metricsText(address), name, labels),
       output: child.output,
       async stop() {
         await child.end('SIGTERM')
@@ -154,6 +157,16 @@ async function ask(address: string, method: string, path: string, body?: unknown
   })
   const text = await response.text()
   return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : text }
+}
+
+/** How often the MQTT source refused something, or left it out on purpose, for a reason, as the product tells it. */
+async function statusCount(api: World['api'], list: string, reason: string): Promise<number> {
+  const { body } = await api('GET', '/api/v1/sources?kind=mqtt')
+  const { body: detail } = await api('GET', `/api/v1/sources/${body.items[0].source}`)
+  const counts = (detail.instances as Record<string, { reason: string; count: number }[]>[]).flatMap(
+    (instance) => instance[list] ?? [],
+  )
+  return counts.reduce((sum, each) => sum + (each.reason === reason ? each.count : 0), 0)
 }
 
 async function metricsText(address: string): Promise<string> {
