@@ -26,6 +26,7 @@ it.each([
   ['status:500 refused', { q: 'refused', fields: ['status=500'], levels: [], process: '' }],
   ['-status:200', { q: '', fields: ['status=!200'], levels: [], process: '' }],
   ['duration:>=0.5 http.route:/api', { q: '', fields: ['duration=>=0.5', 'http.route=/api'], levels: [], process: '' }],
+  ['amount:>1,00,000 note:1,5', { q: '', fields: ['amount=>100000', 'note=1,5'], levels: [], process: '' }],
   ['user:"a b"', { q: '', fields: ['user=a b'], levels: [], process: '' }],
   ['level:warning error', { q: 'error', fields: [], levels: ['warn'], process: '' }],
   ['level:odd', { q: '', fields: ['level=odd'], levels: [], process: '' }],

@@ -38,6 +38,10 @@ const levelOf = (text: string): LogLevel | null => {
   return isLevel(name) ? name : null
 }
 
+/** `>1,00,000` as rules on records write it is `>100000`; only what is compared is surely a number. */
+const ungrouped = (condition: string): string =>
+  /^[<>]=?\s*-?\d{1,3}(,\d{2,3})+(\.\d+)?$/.test(condition) ? condition.replaceAll(',', '') : condition
+
 interface Typed {
   readonly q: string
   readonly fields: readonly FieldCondition[]
@@ -63,7 +67,7 @@ export function readTyped(typed: string): Typed {
     const level = name === 'level' || name === 'severity' ? levelOf(value) : null
     if (level && !token.startsWith('-')) found.push(level)
     else if (name === 'process' && !token.startsWith('-')) process = value.replaceAll('/', ':')
-    else fields.push({ name, condition: token.startsWith('-') ? `!${value}` : value })
+    else fields.push({ name, condition: token.startsWith('-') ? `!${value}` : ungrouped(value) })
   }
   return { q: words.join(' '), fields, levels: found, process }
 }

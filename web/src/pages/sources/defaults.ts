@@ -46,7 +46,7 @@ export const newDefinitions: { readonly [K in SourceKind]: () => Definitions[K] 
     silentAfterSeconds: 300,
   }),
   file: () => ({ paths: [], exclude: [], from: 'end', reading: emptyReading() }),
-  syslog: () => ({ udpPort: 5514, tcpPort: 5514, byHost: false, reading: { ...emptyReading(), format: 'rfc3164' } }),
+  syslog: () => ({ udpPort: 5514, tcpPort: 5514, byHost: false, reading: emptyReading() }),
   push: () => ({ door: 'samples', key: '', rules: [] }),
 }
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { MqttDefinition, SourceDetail, SourceInstance } from '../../api/source-types.ts'
 import { createFormat } from '../../format.ts'
 import { emptyMapping } from './defaults.ts'
-import { findingOfSource, processesOf } from './finding.ts'
+import { findingOfSource, processesLike, processesOf } from './finding.ts'
 
 const format = createFormat('en-GB', 'UTC')
 const mappings = [{ ...emptyMapping('acme/{site}/press/{machine}/telemetry') }]
@@ -58,6 +58,17 @@ it.each([
     '9,800 samples/s into 212 series. http.path has 9,000 values',
   ],
 ])('%#: says what it does and what asks for attention', (more, words) => expect(say(more)).toBe(words))
+
+it('counts the machines that a mapping made where it is told by mapping', () => {
+  const told = { ...part('acme/{site}/press/{machine}/telemetry'), last: '2026-05-04T08:00:00.000Z' }
+  const ids = ['device:a:p-1', 'device:a:p-2', 'device:a:p-2:motor', 'os:a:p-1', 'device:a']
+  const saidOf = (one: typeof told | ReturnType<typeof part>) =>
+    findingOfSource(detail({ instances: [instance({ parts: [one] })] }), format, ids).say
+  expect(saidOf(told)).toBe('1 mapping turns 2,060 messages/s into 2 machines.')
+  expect(saidOf(part('acme/{site}/press/{machine}/telemetry'))).toBe('1 mapping, and no message that it takes yet.')
+  const odd = { mappings: [{ ...emptyMapping(), process: 'device:x.y:{a}' }] }
+  expect([...processesLike(odd, ['device:xzy:1', 'device:x.y:1'])]).toEqual(['device:x.y:1'])
+})
 
 it('knows the machines that topics become', () => {
   const topics = ['acme/a/press/p-1/telemetry', 'acme/b/press/p-1/telemetry', 'other']

@@ -31,14 +31,29 @@ export function processesOf(definition: Pick<MqttDefinition, 'mappings'>, topics
   return found
 }
 
+const escaped = (text: string) => text.replace(/[.*+?^$()|[\]\\]/g, '\\$&')
+
+/** Process ids among those that are known which the mappings could have made. */
+export function processesLike(definition: Pick<MqttDefinition, 'mappings'>, ids: readonly string[]): Set<string> {
+  const shapes = definition.mappings.map(({ process }) => {
+    const parts = process.split(/\{[\w-]+(\.\.\.)?\}/g).filter((_, at) => at % 2 === 0)
+    return new RegExp(`^${parts.map(escaped).join('[^:]+')}$`)
+  })
+  return new Set(ids.filter((id) => shapes.some((shape) => shape.test(id))))
+}
+
 const sum = (instances: readonly SourceInstance[], of: (one: SourceInstance) => number): number =>
   instances.filter((one) => !one.stale).reduce((total, one) => total + of(one), 0)
 
-function ofBroker(detail: SourceDetail, format: Format): Finding {
+function ofBroker(detail: SourceDetail, format: Format, ids: readonly string[]): Finding {
   const definition = detail.definition as unknown as MqttDefinition
   const mappings = definition.mappings.length
-  const topics = detail.instances.flatMap((one) => one.parts.map((part) => part.name))
-  const machines = processesOf(definition, topics).size
+  const parts = detail.instances.flatMap((one) => one.parts)
+  // A part is a mapping, which says itself for how many it stands only through what it made.
+  const topics = parts.map((part) => part.name).filter((name) => !name.includes('{'))
+  const heard = parts.some((part) => part.last !== null)
+  const made = heard ? processesLike(definition, ids).size : 0
+  const machines = Math.max(processesOf(definition, topics).size, made, heard ? 1 : 0)
   const rate = plain(format.rate(detail.eventsPerSecond, 'messages'))
   const unmapped = detail.unmapped
   const more = unmapped === 0 ? '' : `${count(unmapped, 'topic matches', 'topics match', format)} nothing.`
@@ -83,7 +98,7 @@ function ofPush(detail: SourceDetail, format: Format): Finding {
 }
 
 /** The page says its finding first: what is wrong, else what it does in numbers. */
-export function findingOfSource(detail: SourceDetail, format: Format): Finding {
+export function findingOfSource(detail: SourceDetail, format: Format, ids: readonly string[] = []): Finding {
   if (detail.definitionProblems.length > 0)
     return { say: 'It is not read: its definition no longer fits.', more: detail.definitionProblems[0]?.reason ?? '' }
   if (!detail.active) return { say: 'It is switched off; nothing of it is read.', more: '' }
@@ -91,7 +106,7 @@ export function findingOfSource(detail: SourceDetail, format: Format): Finding {
     return { say: detail.message, more: '' }
   const found =
     detail.kind === 'mqtt'
-      ? ofBroker(detail, format)
+      ? ofBroker(detail, format, ids)
       : detail.kind === 'push'
         ? ofPush(detail, format)
         : ofLines(detail, format)
