@@ -16,6 +16,7 @@ import {
   type ReadSource,
   type SourceReader,
 } from './source-reader.ts'
+import { createTakenRates } from './taken-rates.ts'
 
 export interface RunningSourceDeps {
   readonly book: SeriesBook
@@ -124,7 +125,8 @@ export function createRunningSource(first: ReadSource, deps: RunningSourceDeps):
   }
 
   meter.unmapped(() => discovery.unmapped(clock.nowMs()))
-  meter.parts(() => partsOf(source, reader))
+  const ratesOf = createTakenRates()
+  meter.parts(() => partsOf(source, reader, ratesOf(reader.taken, clock.nowMs())))
 
   return {
     take: (message, settle, byteLength) => lane.take(message, settle, byteLength),
@@ -174,14 +176,14 @@ export function createRunningSource(first: ReadSource, deps: RunningSourceDeps):
 const PARTS_MAX = 200
 
 /** Mappings with how much they take: what a person looks for first. */
-function partsOf({ definition }: ReadSource, reader: SourceReader) {
+function partsOf({ definition }: ReadSource, reader: SourceReader, rates: Float64Array) {
   return definition.mappings.slice(0, PARTS_MAX).map((mapping, index) => {
     const count = reader.taken[index]!
     const lastMs = reader.mappedAtMs[index]!
     const problem = reader.problems.find((each) => each.startsWith(`mappings[${index}]`))
     return {
       name: mapping.topic,
-      perSecond: 0,
+      perSecond: rates[index] ?? 0,
       lastMs: lastMs > 0 ? lastMs : null,
       detail: problem ?? `${count} messages to ${mapping.process}`,
       failed: problem !== undefined,

@@ -32,7 +32,8 @@ const TRAY = { bytesMax: 8 * 1024 * 1024, messagesMax: 65_536, chunkMax: CHUNK_R
 const INTERVAL_MS = 200
 const FULL_BYTES = 512 * 1024
 const RETRY_MS = { first: 100, most: 5000 }
-const RESTART_MS = 5000
+/** A preview that held the port lets it go within a second or two of the save; only what stays taken is a failure. */
+const RESTART_MS = { first: 250, most: 5000, quietMost: 1000 }
 const STOP_MS = 3000
 
 export function syslogReaderConfig(
@@ -152,7 +153,7 @@ export function createSyslogSource(source: Source<'syslog'>, config: SyslogSourc
     }
   }
 
-  const listen = async (): Promise<void> => {
+  const listen = async (waitMs: number = RESTART_MS.first): Promise<void> => {
     try {
       const made = createSyslogListener(listenerConfigOf(source.definition, config), sink)
       listener = made
@@ -161,11 +162,14 @@ export function createSyslogSource(source: Source<'syslog'>, config: SyslogSourc
       meter.about([...(udp === null ? [] : [`UDP ${udp}`]), ...(tcp === null ? [] : [`TCP ${tcp}`])])
       meter.state('waiting', reader.problem)
     } catch (error) {
-      meter.state('failed', error instanceof Error ? error.message : String(error))
-      logger.warn({ error }, 'a source of syslog cannot listen')
+      const mayPass = error instanceof AppError && error.retryable && waitMs <= RESTART_MS.quietMost
+      if (!mayPass) {
+        meter.state('failed', error instanceof Error ? error.message : String(error))
+        logger.warn({ error }, 'a source of syslog cannot listen')
+      }
       await listener?.stop()
       listener = null
-      if (!stopped) restart = setTimeout(() => void listen(), RESTART_MS)
+      if (!stopped) restart = setTimeout(() => void listen(Math.min(waitMs * 2, RESTART_MS.most)), waitMs)
     }
   }
 
