@@ -19,7 +19,6 @@ import type { SeriesBook } from './series-book.ts'
 
 /** What became of a sample; its index is the code that `sample` answers. Those up to `too_frequent` were left out on purpose. */
 export const sampleOutcomes = [...filterReasons, 'time_too_old', 'time_in_future', 'value_not_finite'] as const
-export type SampleOutcome = (typeof sampleOutcomes)[number]
 
 const TOO_OLD = sampleOutcomes.indexOf('time_too_old')
 const IN_FUTURE = sampleOutcomes.indexOf('time_in_future')
@@ -70,12 +69,15 @@ export interface Collector {
 }
 
 const INITIAL = 256
+const SPAN_MS_MAX = 2_000_000_000
 
 export function createCollector(
   config: CollectorConfig,
   { book, clock }: { readonly book: SeriesBook; readonly clock: Clock },
 ): Collector {
-  const { tenant, ageMsMax, aheadMsMax } = config
+  const { tenant, aheadMsMax } = config
+  // Times of a record are 32-bit offsets from its first one, so the oldest and the newest must not lie further apart.
+  const ageMsMax = Math.min(config.ageMsMax, SPAN_MS_MAX - aheadMsMax)
   const definition = config.filter ?? filterDefinition.parse({})
   const filter = createSampleFilter(definition)
   const outcomes = new Float64Array(sampleOutcomes.length)

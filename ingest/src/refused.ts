@@ -15,6 +15,3 @@ export type DefinitionReason =
   | 'kind_unknown'
   | 'attributes_invalid'
   | 'series_too_many'
-
-/** Why a sample is refused, whatever it came through. */
-export type SampleReason = 'time_too_old' | 'time_in_future' | 'value_not_finite'

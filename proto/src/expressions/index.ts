@@ -6,7 +6,7 @@ export {
   type ExpressionReading,
   type ExpressionState,
 } from './compile.ts'
-export type { UnitOf } from './names.ts'
 export { createGlob } from './glob.ts'
+export type { UnitOf } from './names.ts'
 export { parseExpression } from './parse.ts'
 export { type Expression, expressionLimits } from './syntax.ts'
