@@ -65,7 +65,7 @@ async function withTailer<T>(work: (run: Run) => Promise<T>): Promise<T> {
       },
     })
   } finally {
-    if (child.connected) child.send('stop')
+    if (child.connected) child.disconnect()
     await ended
     rmSync(root, { recursive: true, force: true })
   }

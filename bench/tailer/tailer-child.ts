@@ -56,12 +56,11 @@ const rig = await startTailer({ root: root }, (bus) => ({
   },
 }))
 
-process.on('message', (message) => {
-  if (message === 'add') {
-    const reading = { format: 'combined' }
-    void rig.add('file', 'web', { paths: [path], from: 'beginning', reading })
-  } else void rig.stop().then(() => process.exit(0))
+process.on('message', () => {
+  void rig.add('file', 'web', { paths: [path], from: 'beginning', reading: { format: 'combined' } })
 })
+// Also when the bench is ended from outside.
+process.once('disconnect', () => void rig.stop().then(() => process.exit(0)))
 
 const tell = (): void => {
   const { user, system } = process.cpuUsage()
@@ -75,7 +74,7 @@ const tell = (): void => {
     atMs: performance.timeOrigin + performance.now(),
   }
   lags = []
-  process.send?.(report)
+  if (process.connected) process.send!(report)
 }
 setInterval(tell, REPORT_MS)
 process.send?.('ready')
