@@ -16,7 +16,7 @@ const LINES = Number(process.argv[2] ?? 2_000_000)
 const STEADY_PER_SECOND = 5000
 const STEADY_SECONDS = 20
 const WARM_UP_SECONDS = 5
-const BACKLOG_SECONDS = 10
+const BACKLOG_SECONDS = 6
 /** Event time of a file that was written before: so many lines a second of it. */
 const WRITTEN_PER_SECOND = 5000
 const DEADLINE_MS = 100_000
