@@ -37,6 +37,9 @@ export interface DeadLetterAllowance {
   readonly perSecond: number
 }
 
+/** The same for every door: what a person may want to look through, and a flood no longer is. */
+export const letterAllowance: DeadLetterAllowance = { burst: 500, perSecond: 50 }
+
 const PAYLOAD_BYTES_MAX = 16_384
 const DETAIL_MAX = 1024
 const NOWHERE: LetterPlace = { subject: '', replayable: false }

@@ -37,16 +37,25 @@ export function createIngestPublisher(
   const ordered = createOrderedPublisher(config, bus)
   // Definitions may come again at any time, so they count by themselves, in an epoch of each start.
   const definitions = createOrderedPublisher({ source: `${config.source}/series`, epoch: clock.nowMs() }, bus)
+  const publish = async (batch: Batch, position?: number): Promise<void> => {
+    const untold = book.untold(batch.handles)
+    if (untold.length > 0) {
+      await definitions.publish(definitionRecords(untold, book, clock.nowMs()))
+      book.told(untold)
+    }
+    if (batch.records.length === 0) return
+    if (position === undefined) await ordered.publish(batch.records)
+    else await bus.publish(positioned(batch.records, position, config, bus))
+  }
   return {
     async publish(batch, position) {
-      const untold = book.untold(batch.handles)
-      if (untold.length > 0) {
-        await definitions.publish(definitionRecords(untold, book, clock.nowMs()))
-        book.told(untold)
+      try {
+        await publish(batch, position)
+      } catch (error) {
+        // Taken back while the bus is away for an hour, handles of what waits would come to mean other series.
+        book.postpone()
+        throw error
       }
-      if (batch.records.length === 0) return
-      if (position === undefined) await ordered.publish(batch.records)
-      else await bus.publish(positioned(batch.records, position, config, bus))
     },
   }
 }

@@ -123,6 +123,18 @@ describe('limits', () => {
   })
 })
 
+test('nothing is taken back while something waits for the bus', () => {
+  const { book, clock } = createRig()
+  const waiting = book.define(name())
+  clock.now += 2 * HOUR
+  book.postpone()
+  book.sweep()
+  expect(book.get(waiting).metric).toBe('device.oil.temperature')
+  clock.now += 60_000
+  book.sweep()
+  expect(book.size).toBe(0)
+})
+
 test('consumers are told of a series once, and again before the topic forgets', () => {
   const { book, clock } = createRig()
   const handle = book.define(name())

@@ -62,6 +62,8 @@ export interface SeriesBook {
   touch(handle: number, nowMs: number): void
   /** Handles of these that consumers have not been told of for `redefineMs`. */
   untold(handles: Iterable<number>): number[]
+  /** Puts the next sweep off: what could not be published holds handles, however long that lasts. */
+  postpone(): void
   /** Notes that consumers were told. */
   told(handles: readonly number[]): void
   /** Takes idle series back. Call it now and then; it does little when there is nothing to do. */
@@ -199,6 +201,9 @@ export function createSeriesBook(config: SeriesBookConfig, { clock }: { readonly
     untold(asked) {
       const beforeMs = clock.nowMs() - redefineMs
       return [...asked].filter((handle) => columns.toldAtMs[handle]! <= beforeMs)
+    },
+    postpone() {
+      sweptAtMs = clock.nowMs()
     },
     told(told) {
       for (const handle of told) columns.toldAtMs[handle] = clock.nowMs()

@@ -53,7 +53,9 @@ export const mqttDefinition = z
       url: z
         .string()
         .max(1024)
-        .regex(/^(embedded|mqtts?:\/\/[^\s/@]+(:\d+)?\/?)$/, 'must be mqtt://host:port, mqtts://host:port or embedded'),
+        .regex(/^(embedded|mqtts?:\/\/[^\s/@]+(:\d+)?\/?)$/, 'must be mqtt://host:port, mqtts://host:port or embedded')
+        // A port above 65535 passes the pattern and is no address.
+        .refine((url) => url === 'embedded' || URL.canParse(url), 'is no address: check the name and the port'),
       protocol: z.enum(['5', '3.1.1']).default('5'),
       clientId: z.string().max(128).optional().describe('Stable name of the session; made from the source without it'),
       username: z.string().max(1024).optional(),

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { createDeadLetters } from '@driftline/ingest/dead-letters'
+import { createDeadLetters, letterAllowance } from '@driftline/ingest/dead-letters'
 import { createOrderedPublisher } from '@driftline/ingest/ordered-publisher'
 import type { Bus } from '@driftline/platform/bus/bus'
 import type { Clock } from '@driftline/platform/clock'
@@ -45,7 +45,7 @@ const STOP_GRACE_MS = 3000
 const RETRY_AFTER_MS = 1000
 const SHUT_AFTER_FAILURE_MS = 5000
 const REAUTHENTICATE_MS = 60_000
-const DEAD_LETTER_ALLOWANCE = { service: 'intake', burst: 20, perSecond: 2 }
+const DEAD_LETTER_ALLOWANCE = { service: 'intake', ...letterAllowance }
 
 export function createIntake(config: AgentDoorConfig, deps: IntakeDeps): Intake {
   const names = [IntakeService.typeName, ...(deps.services ?? []).map(nameOf)]

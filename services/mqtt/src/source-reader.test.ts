@@ -143,3 +143,34 @@ test('a message of which we have the beginning only is refused, and cannot be se
     { refused: { reason: 'message_too_large' }, replayable: false, topic: 'plant/a' },
   ])
 })
+
+test('a message that is sent again and refused again says so, also when no series can be made for it', () => {
+  const rig = createRig({ mappings, discover: [] }, { perTenantMax: 1000, perSourceMax: 1 })
+  rig.read('plant/a', '{"t":1}')
+  const message = {
+    topic: 'plant/b',
+    payload: Buffer.from('{"t":2}'),
+    qos: 1,
+    retained: false,
+    repeated: false,
+  } as const
+  const outcome = rig.reader.replay({ ...message, arrivalMs: NOW })
+  expect(outcome).toMatchObject({ refused: { reason: 'series_too_many' }, samples: 0 })
+})
+
+test('two records of one topic and moment are flagged apart', () => {
+  const rules = [{ name: 'hot', expression: 't > 100' }]
+  const rig = createRig({ mappings: [{ ...mappings[0], rules }], discover: [] })
+  rig.read('plant/a', '{"t":120}')
+  rig.read('plant/a', '{"t":130}')
+  const { data } = rig.reader.handOver()!
+  const flagged = data!.records.filter(({ topic }) => topic === topics.flaggedRecords.name)
+  expect(
+    new Set(flagged.map(({ value }) => /fr_[0-9a-f]{32}/.exec(Buffer.from(value).toString('latin1'))![0])).size,
+  ).toBe(2)
+})
+
+test('a broker whose port is none is refused when it is defined', () => {
+  const parsed = mqttDefinition.safeParse({ broker: { url: 'mqtt://broker:99999' } })
+  expect(parsed.error?.issues.map(({ path }) => path.join('.'))).toEqual(['broker.url'])
+})

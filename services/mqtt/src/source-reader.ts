@@ -78,6 +78,12 @@ export interface SourceReader {
 const NOT_WANTED = -1000
 const NO_GENERATION = -1
 
+interface Taken {
+  readonly kept: number
+  /** The first that was refused; null for none. */
+  readonly refused: Refused | null
+}
+
 interface EventCount {
   events: number
   failed: number
@@ -124,7 +130,7 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
     if (payload !== null) tray.add({ refused, topic, process, atMs: clock.nowMs(), replayable: whole }, payload)
   }
 
-  const takeSamples = (reading: Reading, topic: string, payload: Buffer | null): number => {
+  const takeSamples = (reading: Reading, topic: string, payload: Buffer | null): Taken => {
     let kept = 0
     let first: Refused | null = null
     for (let at = 0; at < reading.count; at++) {
@@ -139,7 +145,7 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
       else if (isRefusal(code)) first ??= { reason: sampleOutcomes[code]!, detail: key.metric }
     }
     if (first !== null) refuse(first, topic, payload, reading.process, kept === 0)
-    return kept
+    return { kept, refused: first }
   }
 
   const count = (process: string, more: number, failed: number, timeMs: number): void => {
@@ -171,7 +177,7 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
       return { refused: null, samples: 0, rows: 0 }
     }
     if (!(reading.timeMs <= newestMs)) newestMs = reading.timeMs
-    const samples = takeSamples(reading, topic, letter)
+    const { kept: samples, refused: unkept } = takeSamples(reading, topic, letter)
     const rows = records.take(reading, topic, payload)
     const [wrong] = reading.refusals
     if (wrong) {
@@ -184,8 +190,8 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
         false,
       )
     }
-    const refused = wrong && samples + rows === 0 ? { reason: wrong.reason, detail: wrong.detail } : null
-    return { refused, samples, rows }
+    const first = wrong ? { reason: wrong.reason, detail: wrong.detail } : unkept
+    return { refused: samples + rows === 0 ? first : null, samples, rows }
   }
 
   const readMessage = (message: MqttMessage, byteLength: number, letters: boolean): ReadOutcome => {
@@ -340,10 +346,12 @@ function createRecordKeeper({ tenant, id, definition }: ReadSource, collector: C
         const timeMs = reading.rowTimesMs[at]!
         for (const hit of judges.judge((name) => recordField(row, name), reading.process)) {
           const rule = mapping.rules![hit]!
-          const position = `${topic} ${timeMs} ${at}`
-          const input = { tenant, source: id, process: reading.process, position, timeMs }
-          const flagged = { ...input, record: JSON.stringify(row), reading: judges.reading(hit) }
-          if (limit.admit(rule, flagged)) collector.flag(flaggedRecord(rule, flagged))
+          const place = { tenant, source: id, process: reading.process, position: topic, timeMs }
+          if (!limit.admit(rule, place)) continue
+          const record = JSON.stringify(row)
+          // Messages of one topic may have the same time: what they say tells them apart.
+          const position = `${topic} ${timeMs} ${at} ${record}`
+          collector.flag(flaggedRecord(rule, { ...place, position, record, reading: judges.reading(hit) }))
         }
       }
       if (!mapping.keepRecords) return 0

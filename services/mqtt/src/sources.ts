@@ -1,4 +1,4 @@
-import { createDeadLetters } from '@driftline/ingest/dead-letters'
+import { createDeadLetters, letterAllowance } from '@driftline/ingest/dead-letters'
 import { mqttDefinition } from '@driftline/ingest/definitions/mqtt'
 import type { Source } from '@driftline/ingest/definitions/source'
 import { createOrderedPublisher } from '@driftline/ingest/ordered-publisher'
@@ -23,7 +23,7 @@ export const EMBEDDED = 'embedded'
 /** Whose clients need no key on this machine. */
 export const FIRST_TENANT = 'default'
 const DRAIN_MS = 3000
-const DEAD_LETTER_ALLOWANCE = { service: 'mqtt', burst: 100, perSecond: 10 }
+const DEAD_LETTER_ALLOWANCE = { service: 'mqtt', ...letterAllowance }
 
 export interface SourcesConfig {
   readonly instance: string

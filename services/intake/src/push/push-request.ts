@@ -166,13 +166,14 @@ export function createPushRequest(
       for (const tap of taps) {
         tap.row({ process, timeMs: atMs, body: Buffer.from(body).toString(), attributes }, subject)
       }
-      if (severity < filter.rowMinSeverity) {
-        skip('below_min_severity', 1)
+      // A line that does not say how severe it is passes.
+      if (severity !== 0 && severity < filter.rowMinSeverity) {
+        skip('row_below_severity', 1)
         return
       }
       rowCredit += filter.rowSamplingRate
       if (rowCredit < 1) {
-        skip('sampled_out', 1)
+        skip('row_sampled_out', 1)
         return
       }
       rowCredit -= 1
@@ -181,7 +182,8 @@ export function createPushRequest(
       collector.rows.add(process, atMs, severity, '', text, 0, text.length, json, 0, json?.length ?? 0, 0, 0)
     },
     discard() {
-      collector.take()
+      // It will come again, mended: what the filters remember of it would make that look like repeats.
+      for (const handle of collector.take()?.handles ?? []) book.filterState.reset(handle)
       lines.flush(() => {})
       tally.accepted = 0
     },

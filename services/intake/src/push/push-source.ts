@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { createDeadLetters, type DeadLetters } from '@driftline/ingest/dead-letters'
+import { createDeadLetters, type DeadLetters, letterAllowance } from '@driftline/ingest/dead-letters'
 import { type FilterDefinition, filterDefinition } from '@driftline/ingest/definitions/filter'
 import type { PushDefinition, PushDoor } from '@driftline/ingest/definitions/push'
 import type { OrderedPublisher } from '@driftline/ingest/ordered-publisher'
@@ -71,7 +71,7 @@ export interface PushSourceDeps {
   readonly meter: SourceMeter
 }
 
-const LETTERS = { service: 'intake', burst: 20, perSecond: 2 }
+const LETTERS = { service: 'intake', ...letterAllowance }
 const FAMILIES_MAX = 20_000
 const noFilter = filterDefinition.parse({})
 

@@ -1,4 +1,4 @@
-import { createDeadLetters } from '@driftline/ingest/dead-letters'
+import { createDeadLetters, letterAllowance } from '@driftline/ingest/dead-letters'
 import type { Source } from '@driftline/ingest/definitions/source'
 import { createOrderedPublisher } from '@driftline/ingest/ordered-publisher'
 import { createIngestPublisher } from '@driftline/ingest/publisher'
@@ -48,7 +48,7 @@ interface Managed {
   readonly running: RunningSource
 }
 
-const LETTER_ALLOWANCE = { service: 'tailer', burst: 100, perSecond: 10 }
+const LETTER_ALLOWANCE = { service: 'tailer', ...letterAllowance }
 const keyOf = ({ tenant, id }: { readonly tenant: string; readonly id: string }): string => `${tenant} ${id}`
 
 export function createSources(config: TailerConfig, deps: SourcesDeps): Sources {

@@ -166,10 +166,8 @@ function listenTcp(server: Server, port: number, host: string): Promise<void> {
 
 function listenUdp(socket: UdpSocket, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close()
-      reject(listenError(error, 'UDP', port, host))
-    })
+    // Closed by `stop`: closed here as well it would throw there, and nobody would try again.
+    socket.once('error', (error) => reject(listenError(error, 'UDP', port, host)))
     socket.bind(port, host, () => {
       socket.removeAllListeners('error')
       socket.on('error', () => {})
