@@ -1,6 +1,6 @@
 /**
  * From a file to rows that a search finds, as the product runs it on one machine: tailer, embedded bus and writer in one
- * process, and the embedded store; then searches over a day of 5 M lines: `npx tsx bench/sources/rows.bench.ts [lines]`.
+ * process, and the embedded store; then searches over a day of 5 M lines: `npx tsx bench/sources/rows.bench.ts [lines] [lines of the day]`.
  */
 import { closeSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ import { bytesOnDisk, cpuSecondsOf, memoryOf, printTable, type Stack, startStack
 import { BLOCK_LINES, linesAt } from '../tailer/lines.ts'
 
 const LINES = Number(process.argv[2] ?? 1_000_000)
-const DAY_LINES = 5_000_000
+const DAY_LINES = Number(process.argv[3] ?? 5_000_000)
 const DAY_MS = 86_400_000
 const WRITTEN_PER_SECOND = 5000
 const TENANT = 'default'
@@ -107,7 +107,7 @@ async function spread({ analytics }: Stack, endMs: number): Promise<void> {
        (SELECT *, extract(body, '/([0-9]{13})/') AS was, toString(toInt64(was) - 1000000000 * ${copy}) AS is
         FROM logs WHERE process = 'log:web' AND ts >= fromUnixTimestamp64Milli(${writtenFromMs}, 'UTC'))
        SETTINGS max_threads = 1, max_block_size = 8192, min_insert_block_size_rows = 40000,
-         min_insert_block_size_bytes = 25000000, exclude_materialize_skip_indexes_on_insert = 'body_words'`,
+         min_insert_block_size_bytes = 25000000`,
     )
   }
   const startedAt = performance.now()
@@ -119,12 +119,13 @@ async function spread({ analytics }: Stack, endMs: number): Promise<void> {
     before = row?.n ?? ''
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
-  const [parts] = await analytics.query<{ parts: string; indexed: string; bytes: string; idx: string }>(
+  const [parts] = await analytics.query<{ parts: string; indexed: string; bytes: string; idx: string; share: number }>(
     `SELECT count() AS parts, countIf(secondary_indices_compressed_bytes > 0) AS indexed, sum(bytes_on_disk) AS bytes,
-       sum(secondary_indices_compressed_bytes) AS idx FROM system.parts WHERE active AND table = 'logs'`,
+       sum(secondary_indices_compressed_bytes) AS idx,
+       sumIf(rows, secondary_indices_compressed_bytes > 0) / sum(rows) AS share FROM system.parts WHERE active AND table = 'logs'`,
   )
   process.stdout.write(
-    `${parts?.parts} parts, ${parts?.indexed} of them with an index, after ${seconds} s of merges; ` +
+    `${parts?.parts} parts, ${parts?.indexed} of them with an index (${Math.round(Number(parts?.share) * 100)} % of the rows), after ${seconds} s of merges; ` +
       `${Math.round(Number(parts?.bytes) / 1e6)} MB on disk, ${Math.round(Number(parts?.idx) / 1e6)} MB of it the index\n\n`,
   )
 }
