@@ -111,6 +111,12 @@ describeWithServer('chromium', 'sources, with the browser of a person', (browser
       .getByText(/temperature/i)
       .first()
       .waitFor({ timeout: SEEN_WITHIN_MS })
+    // What went wrong takes the main chart; the KPIs stand below it.
+    const chart = page.getByRole('region', { name: /temperature/i })
+    await chart
+      .or(page.getByRole('button', { name: /temperature/i }))
+      .first()
+      .waitFor({ timeout: SEEN_WITHIN_MS })
     await page.getByText('°C').first().waitFor()
     await picture(page, 'mqtt-3-hot')
 
@@ -221,6 +227,35 @@ describeWithServer('chromium', 'sources, with the browser of a person', (browser
       .first()
       .waitFor({ timeout: SEEN_WITHIN_MS })
     await picture(page, 'payments-2-flagged')
+    expect(window.problems).toEqual([])
+  })
+
+  test('a template that a log never had before is an anomaly, and stands among its patterns', async () => {
+    const file = join(directory, 'shop.log')
+    const say = (timeMs: number, level: string, message: string): void =>
+      appendFileSync(file, `${JSON.stringify({ time: new Date(timeMs).toISOString(), level, message })}\n`)
+    // Ten minutes that were written before anybody read them: what a log says in its first five is learnt.
+    const historyMs = 600_000
+    for (let ms = historyMs; ms > 0; ms -= 2000) say(Date.now() - ms, 'info', `order ${ms} is paid by card ${ms + 17}`)
+    const definition = { paths: [file], from: 'beginning' }
+    await session.post('sources', { kind: 'file', name: 'shop', definition })
+    await eventually('its history', SEEN_WITHIN_MS, async () =>
+      (await session.lines('process=log:shop')).length === historyMs / 2000 ? true : undefined,
+    )
+    expect(await anomaliesOf('log:shop')).toEqual([])
+    say(Date.now(), 'error', 'database connection 5 lost')
+    const writtenMs = Date.now()
+    const found = await eventually('the anomaly', SEEN_WITHIN_MS, async () =>
+      (await anomaliesOf('log:shop')).find(({ type }) => type === 'new_log_pattern'),
+    )
+    took('line to a new template', writtenMs)
+    expect(JSON.stringify(found.record)).toContain('database connection 5 lost')
+    await goTo('/logs?process=log:shop&tab=patterns')
+    await page
+      .getByText(/database connection .* lost/)
+      .first()
+      .waitFor({ timeout: SEEN_WITHIN_MS })
+    await picture(page, 'patterns')
     expect(window.problems).toEqual([])
   })
 
