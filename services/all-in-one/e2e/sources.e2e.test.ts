@@ -111,12 +111,9 @@ describeWithServer('chromium', 'sources, with the browser of a person', (browser
       .getByText(/temperature/i)
       .first()
       .waitFor({ timeout: SEEN_WITHIN_MS })
-    // What went wrong takes the main chart; the KPIs stand below it.
-    const chart = page.getByRole('region', { name: /temperature/i })
-    await chart
-      .or(page.getByRole('button', { name: /temperature/i }))
-      .first()
-      .waitFor({ timeout: SEEN_WITHIN_MS })
+    // What went wrong takes the main chart; else it is among what the device measures.
+    const small = page.getByRole('button', { name: 'Temperature', exact: true })
+    await region('Temperature').or(small).first().waitFor({ timeout: SEEN_WITHIN_MS })
     await page.getByText('°C').first().waitFor()
     await picture(page, 'mqtt-3-hot')
 
