@@ -86,7 +86,9 @@ describe('imports', () => {
 
 test('process.env is read only where a process starts', () => {
   const wrong = production
-    .filter((file) => /^(services\/[^/]+|ingest)\/src\//.test(file.path) && !/\/(main|[a-z-]+-child)\.ts$/.test(file.path))
+    .filter(
+      (file) => /^(services\/[^/]+|ingest)\/src\//.test(file.path) && !/\/(main|[a-z-]+-child)\.ts$/.test(file.path),
+    )
     .filter((file) => file.text.includes('process.env'))
   expect(wrong.map((file) => file.path)).toEqual([])
 })
