@@ -56,6 +56,8 @@ export interface Collector {
   sample(handle: number, timeMs: number, value: number): number
   /** Whether the lists of the source's filter let a metric through: ask before defining its series. */
   wants(metric: string): boolean
+  /** Makes a series known to consumers without a sample of it. */
+  know(handle: number): void
   readonly rows: LogRows
   pattern(pattern: LogPattern): void
   flag(record: FlaggedRecord): void
@@ -85,6 +87,7 @@ export function createCollector(
   let columns = createColumns(INITIAL)
   let size = 0
   let others: OwnRecord[] = []
+  let known: number[] = []
 
   const outcomeOf = (handle: number, timeMs: number, value: number, nowMs: number): number => {
     if (!Number.isFinite(value)) return NOT_FINITE
@@ -114,6 +117,7 @@ export function createCollector(
       return KEPT
     },
     wants: createMetricFilter(definition),
+    know: (handle) => void known.push(handle),
     rows,
     pattern: (pattern) => other(topics.logPatterns, pattern.process, toBinary(LogPatternSchema, pattern)),
     flag: (record) => other(topics.flaggedRecords, record.process, toBinary(FlaggedRecordSchema, record)),
@@ -126,13 +130,15 @@ export function createCollector(
     outcomes,
     take() {
       const logs = rows.take()
-      if (size === 0 && logs.records.length === 0 && others.length === 0) return null
+      if (size + logs.records.length + others.length + known.length === 0) return null
       const taken = { size, ...columns }
       const handles = new Set<number>(columns.handle.subarray(0, size))
+      for (const handle of known) handles.add(handle)
       const records = [...logs.records, ...others, ...(size > 0 ? sampleRecords(tenant, taken, book) : [])]
       const batch = { handles, records, samples: size, rows: logs.rows }
       size = 0
       others = []
+      known = []
       return batch
     },
   }

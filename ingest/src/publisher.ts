@@ -21,7 +21,7 @@ export interface IngestPublisher {
 }
 
 /** A publish with a position may have so many records in one partition. */
-export const RECORDS_PER_POSITION = 4096
+export const RECORDS_PER_POSITION = 65_536
 
 export interface IngestPublisherConfig {
   /** Names the source in the headers; no other producer has the same. */

@@ -174,3 +174,20 @@ test('a broker whose port is none is refused when it is defined', () => {
   const parsed = mqttDefinition.safeParse({ broker: { url: 'mqtt://broker:99999' } })
   expect(parsed.error?.issues.map(({ path }) => path.join('.'))).toEqual(['broker.url'])
 })
+
+test('events belong to the second in which they happened, also when a backlog comes at once', () => {
+  const rig = createRig({ mappings, discover: [] })
+  for (const atMs of [NOW - 2000, NOW - 1999, NOW - 1000]) rig.read('plant/a', '{"t":1}', { arrivalMs: atMs })
+  expect(rig.produced().filter((line) => line.includes('events'))).toEqual([
+    'device:a process.events 2',
+    'device:a process.events 1',
+  ])
+})
+
+test('a retained message makes its machine and series known, and is no sample', () => {
+  const rig = createRig({ mappings, discover: [] })
+  rig.read('plant/a', '{"t":20.5}', { retained: true })
+  const data = rig.reader.handOver()?.data
+  expect(data?.records).toEqual([])
+  expect(data?.handles.size).toBe(1)
+})

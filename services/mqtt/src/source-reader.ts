@@ -155,6 +155,8 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
       entry = { events: 0, failed: 0, timeMs, eventsHandle: -1, failedHandle: -1, generation: NO_GENERATION }
       counts.set(process, entry)
     }
+    // Counts belong to the second in which things happened: a backlog is no burst.
+    if (secondOf(timeMs) !== secondOf(entry.timeMs)) flushCount(process, entry)
     entry.events += more
     entry.failed += failed
     if (timeMs > entry.timeMs) entry.timeMs = timeMs
@@ -171,6 +173,10 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
       const refused = { reason: reading.reason, detail: reading.detail }
       refuse(refused, topic, letter, reading.process, true)
       return { refused, samples: 0, rows: 0 }
+    }
+    for (let at = 0; at < reading.knownCount; at++) {
+      const handle = handleOf(reading.keys[at]!)
+      if (handle >= 0) collector.know(handle)
     }
     if (reading.verdict === 'skip') {
       skipped.set(reading.reason, (skipped.get(reading.reason) ?? 0) + 1)
@@ -215,25 +221,27 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
   /** Events of the messages of one hand-over, summed by process. */
   const flushCounts = (): void => {
     for (const [process, entry] of counts) {
-      if (entry.events === 0) {
-        // Processes that had nothing to count since the last time are forgotten: the map stays as small as what moves.
-        counts.delete(process)
-        continue
-      }
-      if (entry.generation !== book.generation || entry.eventsHandle < 0) {
-        entry.eventsHandle = defineCount(define, process, processMetrics.events)
-        entry.failedHandle = entry.failed > 0 ? defineCount(define, process, processMetrics.failedEvents) : -1
-        entry.generation = book.generation
-      }
-      if (entry.failed > 0 && entry.failedHandle < 0) {
-        entry.failedHandle = defineCount(define, process, processMetrics.failedEvents)
-      }
-      if (entry.eventsHandle >= 0) collector.sample(entry.eventsHandle, entry.timeMs, entry.events)
-      if (entry.failed > 0 && entry.failedHandle >= 0) collector.sample(entry.failedHandle, entry.timeMs, entry.failed)
-      entry.events = 0
-      entry.failed = 0
-      entry.timeMs = Number.NEGATIVE_INFINITY
+      // Processes that had nothing to count since the last time are forgotten: the map stays as small as what moves.
+      if (entry.events === 0) counts.delete(process)
+      else flushCount(process, entry)
     }
+  }
+
+  const flushCount = (process: string, entry: EventCount): void => {
+    if (entry.events === 0) return
+    if (entry.generation !== book.generation || entry.eventsHandle < 0) {
+      entry.eventsHandle = defineCount(define, process, processMetrics.events)
+      entry.failedHandle = entry.failed > 0 ? defineCount(define, process, processMetrics.failedEvents) : -1
+      entry.generation = book.generation
+    }
+    if (entry.failed > 0 && entry.failedHandle < 0) {
+      entry.failedHandle = defineCount(define, process, processMetrics.failedEvents)
+    }
+    if (entry.eventsHandle >= 0) collector.sample(entry.eventsHandle, entry.timeMs, entry.events)
+    if (entry.failed > 0 && entry.failedHandle >= 0) collector.sample(entry.failedHandle, entry.timeMs, entry.failed)
+    entry.events = 0
+    entry.failed = 0
+    entry.timeMs = Number.NEGATIVE_INFINITY
   }
 
   const tellMeter = (): void => {
@@ -300,6 +308,7 @@ export function createSourceReader(source: ReadSource, deps: SourceReaderDeps): 
 
 type Define = (key: Omit<SeriesKey, 'handle' | 'generation'>) => number
 const noAttributes = {}
+const secondOf = (timeMs: number): number => Math.floor(timeMs / 1000)
 
 function defineCount(
   define: Define,

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { resolve } from 'node:path'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
 import { count, durationMs } from '@driftline/platform/units'
 import { z } from 'zod'
@@ -58,6 +59,8 @@ export interface TailerConfig {
   readonly syslog: { readonly bind: string; readonly connectionsMax: number }
   /** Real paths; null for all that may be read. */
   readonly allowedRoots: readonly string[] | null
+  /** Files that are never read: what is set up there may be secret. */
+  readonly deniedFiles: readonly string[]
   readonly filesMax: number
   readonly recordBytesMax: number
   readonly unzipBytesMax: number
@@ -75,6 +78,7 @@ export function readTailerConfig(source: SettingsSource): TailerConfig {
     instance: settings.instance ?? hostname(),
     syslog: { bind: settings.syslogBind ?? settings.bind, connectionsMax: settings.syslogConnectionsMax },
     allowedRoots: settings.allowedRoots,
+    deniedFiles: [resolve(source.file ?? 'driftline.yaml')],
     filesMax: settings.filesMax,
     recordBytesMax: settings.recordBytesMax,
     unzipBytesMax: settings.unzipBytesMax,

@@ -115,11 +115,11 @@ export function createTailer(config: TailerConfig, deps: TailerDeps): Tailer {
 
 const NEVER_READ = ['/proc', '/sys', '/dev']
 
-function rootsOf({ allowedRoots }: TailerConfig, dataDir: string): Roots {
+function rootsOf({ allowedRoots, deniedFiles }: TailerConfig, dataDir: string): Roots {
   return {
     allowed: allowedRoots === null ? null : allowedRoots.map(realOf),
-    // What the product writes itself would come back without end.
-    denied: [...NEVER_READ, realOf(dataDir)],
+    // What the product writes itself would come back without end, and its settings may hold passwords.
+    denied: [...NEVER_READ, realOf(dataDir), ...deniedFiles.map(realOf)],
   }
 }
 
