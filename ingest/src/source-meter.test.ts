@@ -54,15 +54,17 @@ it('an even flow changes nothing but the totals; an idle source changes nothing'
   expect(after(2)).toEqual(after(2))
 })
 
-it('keeps twenty reasons, and counts the rest together', () => {
+it('keeps twenty reasons and who has too many series, and counts the rest together', () => {
   const { meter, after } = createRig()
   for (let reason = 0; reason < 1000; reason++) meter.refused(`reason_${reason}`, `detail ${reason}`, 's')
   meter.refused('reason_3', 'again', 'x'.repeat(10_000), 50)
+  meter.refused('series_too_many', 'who has too many', 's', 2)
   const { refused } = after(2)
   expect(refused).toHaveLength(20)
-  expect(refused[0]).toMatchObject({ reason: 'other', count: 981 })
+  expect(refused[0]).toMatchObject({ reason: 'other', count: 982 })
   expect(refused[1]).toMatchObject({ reason: 'reason_3', count: 51, detail: 'again' })
-  expect(refused.reduce((sum, { count }) => sum + count, 0)).toBe(1050)
+  expect(refused[2]).toMatchObject({ reason: 'series_too_many', detail: 'who has too many' })
+  expect(refused.reduce((sum, { count }) => sum + count, 0)).toBe(1052)
   expect(refused[1]!.subject.length).toBeLessThanOrEqual(500)
 })
 

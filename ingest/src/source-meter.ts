@@ -41,8 +41,10 @@ const MARKS_MAX = 8
 const REASONS_MAX = 20
 const LIST_MAX = 200
 const ABOUT_MAX = 20
-/** Reasons that came after the first twenty are counted together. */
+/** Reasons that came after the first ones are counted together. */
 const OTHER = 'other'
+/** Has a place of its own always: its detail is the report of who has too many series. */
+const SERIES_TOO_MANY = 'series_too_many'
 
 interface Mark {
   readonly atMs: number
@@ -107,7 +109,8 @@ export function createSourceMeter(clock: Clock): MeterOfBoard {
       lag = lagMs
     },
     refused(reason, detail, subject, count = 1) {
-      const key = refusals.has(reason) || refusals.size < REASONS_MAX - 1 ? reason : OTHER
+      const room = refusals.size < REASONS_MAX - 2 || reason === SERIES_TOO_MANY
+      const key = refusals.has(reason) || room ? reason : OTHER
       const known = refusals.get(key) ?? { reason: key, count: 0, lastMs: 0, detail: '', subject: '' }
       known.count += count
       known.lastMs = clock.nowMs()
