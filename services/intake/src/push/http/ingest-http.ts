@@ -75,6 +75,8 @@ function send(response: ServerResponse, given: Answer, { door }: HttpDoor, { met
   const retry = given.status === 429 || given.status === 503
   response.writeHead(given.status, {
     ...given.headers,
+    // Who sends nothing for so long is not waited for either.
+    ...(given.status === 408 ? { connection: 'close' } : {}),
     ...(retry ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}),
     ...(given.contentType === '' ? {} : { 'content-type': given.contentType }),
     'cache-control': 'no-store',
