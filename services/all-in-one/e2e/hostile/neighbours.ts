@@ -1,7 +1,10 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { eventually } from '../child.ts'
-import { type MqttPeer, openMqtt } from './mqtt-peer.ts'
+import { eventually, freePort } from '../child.ts'
+import { addSource } from './log-sources.ts'
+import { type MqttPeer, openMqtt, openSocket } from './mqtt-peer.ts'
 import type { World } from './world.ts'
 
 /** One that sends a steady series through a door, and hears that each of its samples is durable. */
@@ -35,6 +38,7 @@ export async function startNeighbours(world: World): Promise<Neighbours> {
     await remoteWriteNeighbour(world),
     mqttNeighbour(mqtt),
   ]
+  const tailed = await tailedNeighbours(world)
   const faults: string[] = []
   let current = 'before the first case'
   let sent = 0
@@ -44,6 +48,7 @@ export async function startNeighbours(world: World): Promise<Neighbours> {
   const sendAll = (): void => {
     sent += 1
     const timeMs = Date.now()
+    for (const each of tailed) each.say(`steady ${sent}`)
     for (const each of all) {
       const name = current
       const sending: Promise<void> = Promise.race([
@@ -89,10 +94,12 @@ export async function startNeighbours(world: World): Promise<Neighbours> {
       await stop()
       expect(faults).toEqual([])
       for (const each of all) await expectAllOf(world, each, sent)
+      for (const each of tailed) await expectLinesOf(world, each, sent)
     },
     async stop() {
       await stop()
       mqtt.destroy()
+      for (const each of tailed) each.end()
     },
   }
 }
@@ -116,6 +123,44 @@ async function expectAllOf(world: World, { process, metric }: Neighbour, sent: n
     last = `${count} samples, sum ${sum}`
     if (count === sent && sum === (sent * (sent + 1)) / 2) return true
     throw new Error(`there are ${last}`)
+  })
+}
+
+/** One whose lines are taken in without a word. */
+interface TailedNeighbour {
+  readonly source: string
+  say(line: string): void
+  end(): void
+}
+
+async function tailedNeighbours(world: World): Promise<TailedNeighbour[]> {
+  const reading = { format: 'plain', patterns: false }
+  const path = join(world.directory, 'steady.log')
+  const file = openSync(path, 'a')
+  const port = await freePort()
+  const ofFile = await addSource(world, 'file', 'steady file', { paths: [path], from: 'beginning', reading })
+  const ofSyslog = await addSource(world, 'syslog', 'steady syslog', { tcpPort: port, reading })
+  const socket = await openSocket(port)
+  socket.on('error', () => {})
+  return [
+    { source: ofFile, say: (line) => void writeSync(file, `${line}\n`), end: () => closeSync(file) },
+    { source: ofSyslog, say: (line) => void socket.write(`${line}\n`), end: () => void socket.destroy() },
+  ]
+}
+
+/** All lines once. */
+async function expectLinesOf(world: World, { source }: TailedNeighbour, sent: number): Promise<void> {
+  await eventually(`all ${sent} lines of ${source}`, 30_000, async () => {
+    const lines: string[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`
+      const { status, body } = await world.api('GET', `/api/v1/logs?source=${source}&limit=1000${page}`)
+      if (status !== 200) throw new Error(`the search answered ${status} ${JSON.stringify(body)}`)
+      lines.push(...(body.items as { body: string }[]).map((line) => line.body))
+      cursor = body.nextCursor
+    }
+    if (lines.length === sent && new Set(lines).size === sent) return true
+    throw new Error(`there are ${lines.length}, ${new Set(lines).size} of them different`)
   })
 }
 

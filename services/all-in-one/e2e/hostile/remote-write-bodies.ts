@@ -8,19 +8,19 @@ export interface WrittenSeries {
 
 /** A block of Snappy that packs nothing: a length, and literals. */
 export function snappy(bytes: Uint8Array, length = bytes.length): Uint8Array<ArrayBuffer> {
-  const parts: number[][] = []
+  const parts: Uint8Array[] = []
   const header: number[] = []
   let rest = length
   do {
     header.push((rest % 128) | (rest > 127 ? 0x80 : 0))
     rest = Math.floor(rest / 128)
   } while (rest > 0)
-  parts.push(header)
+  parts.push(Uint8Array.from(header))
   for (let at = 0; at < bytes.length; at += 65_536) {
     const part = bytes.subarray(at, at + 65_536)
-    parts.push([61 << 2, (part.length - 1) & 0xff, (part.length - 1) >> 8], [...part])
+    parts.push(Uint8Array.of(61 << 2, (part.length - 1) & 0xff, (part.length - 1) >> 8), part)
   }
-  return Uint8Array.from(parts.flat())
+  return new Uint8Array(Buffer.concat(parts))
 }
 
 export function writeRequestBytes(series: readonly WrittenSeries[]): Uint8Array<ArrayBuffer> {

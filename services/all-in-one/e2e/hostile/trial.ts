@@ -10,6 +10,7 @@ export interface Trial {
   readonly key: ApiKey
   /** Nobody else's name, of letters and digits. */
   readonly name: string
+  readonly startedMs: number
 }
 
 /** A hostile input: what is sent, and what exactly has to come of it. */
@@ -39,11 +40,15 @@ const WITHIN_MS = 20_000
 
 let trials = 0
 
-/** Sends an input and checks everything that the product promises of it. */
-export async function tryInput(world: World, neighbours: Neighbours, door: Door, input: HostileInput): Promise<void> {
+export async function trialOf(world: World): Promise<Trial> {
   trials += 1
   const name = `t${trials}x`
-  const trial: Trial = { world, name, key: await world.makeKey(name) }
+  return { world, name, key: await world.makeKey(name), startedMs: Date.now() }
+}
+
+/** Sends an input and checks everything that the product promises of it. */
+export async function tryInput(world: World, neighbours: Neighbours, door: Door, input: HostileInput): Promise<void> {
+  const trial = await trialOf(world)
   const before = await world.counter(...input.counts)
   neighbours.enter(`${door.name}: ${input.what}`)
   forgetPeak(world.pid)

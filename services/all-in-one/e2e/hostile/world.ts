@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import { systemClock } from '@driftline/platform/clock'
 import { createInProcessHotState } from '@driftline/platform/hot-state/in-process-hot-state'
 import { createLogger } from '@driftline/platform/logger'
 import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
-import { eventually, freePort, type RunningChild, runService } from '../child.ts'
+import { eventually, freePort, observe, type RunningChild, root, runService } from '../child.ts'
 import { EAGER_WRITER, READY_WITHIN_MS } from '../faults/product.ts'
 import { ADMIN_PASSWORD } from '../faults/rest.ts'
 
@@ -104,27 +105,48 @@ function launch(
   dataDir: string,
   { httpPort, grpcPort, mqttPort }: Pick<World, 'httpPort' | 'grpcPort' | 'mqttPort'>,
 ): RunningChild {
-  return runService(
-    'all-in-one',
+  const env = {
+    ...EAGER_WRITER,
+    NODE_OPTIONS: `--max-old-space-size=${limits.heapMb}`,
+    DRIFTLINE_DATA_DIR: dataDir,
+    DRIFTLINE_HTTP_PORT: String(httpPort),
+    DRIFTLINE_GRPC_PORT: String(grpcPort),
+    DRIFTLINE_MQTT_PORT: String(mqttPort),
+    DRIFTLINE_MONITOR_GRPC_PORT: '0',
+    DRIFTLINE_ADMIN_PASSWORD: ADMIN_PASSWORD,
+    DRIFTLINE_REAL_TIME_MONITORING_ENABLED: 'false',
+    DRIFTLINE_INTAKE_PUSH_MAX_SERIES: String(limits.pushSeries),
+    DRIFTLINE_INTAKE_PUSH_MAX_BYTES_IN_FLIGHT: String(64 * 1024 * 1024),
+    DRIFTLINE_MQTT_MAX_SERIES: String(limits.mqttSeriesOfSource),
+    DRIFTLINE_MQTT_MAX_SERIES_PER_TENANT: String(limits.mqttSeriesOfSource * 2),
+    DRIFTLINE_MQTT_MAX_RETAINED: String(limits.retained),
+    DRIFTLINE_TAILER_MAX_FILES: String(limits.filesOfSource),
+    DRIFTLINE_TAILER_MAX_LINE_BYTES: String(limits.lineBytes),
+    DRIFTLINE_TAILER_MAX_SERIES: String(limits.tailerSeriesOfSource),
+  }
+  // Root may read everything, so that nothing could be refused to it: then the product runs as nobody.
+  if (process.getuid?.() !== 0) return runService('all-in-one', env, directory)
+  execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, directory])
+  const child = spawn(
+    'setpriv',
+    [
+      `--reuid=${NOBODY}`,
+      `--regid=${NOBODY}`,
+      '--clear-groups',
+      process.execPath,
+      join(root, 'services/all-in-one/dist/main.js'),
+    ],
     {
-      ...EAGER_WRITER,
-      NODE_OPTIONS: `--max-old-space-size=${limits.heapMb}`,
-      DRIFTLINE_DATA_DIR: dataDir,
-      DRIFTLINE_HTTP_PORT: String(httpPort),
-      DRIFTLINE_GRPC_PORT: String(grpcPort),
-      DRIFTLINE_MQTT_PORT: String(mqttPort),
-      DRIFTLINE_MONITOR_GRPC_PORT: '0',
-      DRIFTLINE_ADMIN_PASSWORD: ADMIN_PASSWORD,
-      DRIFTLINE_REAL_TIME_MONITORING_ENABLED: 'false',
-      DRIFTLINE_INTAKE_PUSH_MAX_SERIES: String(limits.pushSeries),
-      DRIFTLINE_INTAKE_PUSH_MAX_BYTES_IN_FLIGHT: String(64 * 1024 * 1024),
-      DRIFTLINE_MQTT_MAX_SERIES: String(limits.mqttSeriesOfSource),
-      DRIFTLINE_MQTT_MAX_SERIES_PER_TENANT: String(limits.mqttSeriesOfSource * 2),
-      DRIFTLINE_MQTT_MAX_RETAINED: String(limits.retained),
+      cwd: directory,
+      env: { PATH: process.env.PATH, HOME: directory, ...env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
-    directory,
   )
+  return observe('all-in-one', child)
 }
+
+const NOBODY = 65_534
 
 /** Tenants are made by whoever runs the installation, in its database: here before the first start. */
 async function foundOtherTenant(dataDir: string): Promise<Pick<World, 'strangerKey' | 'strangerIngestKey'>> {
