@@ -186,8 +186,11 @@ function readSamples(wire: Wire, end: number, count: number, handle: Handle, con
   }
   if (typeof handle === 'number') return
   const { reason, detail, series } = handle
-  const raw = wire.bytes.slice(wire.at - Math.min(wire.at, 4096), wire.at)
-  const payload = (): Uint8Array => (series === null ? raw : sampleLetter(series, refusedTimeMs, refusedValue))
+  // Copied only for a letter: most of a million refused series have none.
+  const payload = (): Uint8Array =>
+    series === null
+      ? wire.bytes.slice(wire.at - Math.min(wire.at, 4096), wire.at)
+      : sampleLetter(series, refusedTimeMs, refusedValue)
   sink.refuse({ reason, detail, count, payload, replayable: series !== null })
 }
 
