@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
+import { letterAllowance } from '@driftline/ingest/dead-letters'
 import type { Bus, BusRecord } from '@driftline/platform/bus/bus'
 import { createEmbeddedBus } from '@driftline/platform/bus/embedded-bus'
 import { systemClock } from '@driftline/platform/clock'
@@ -148,15 +149,15 @@ describe('the intake over the embedded bus', () => {
     )
   })
 
-  test('a flood of bad batches is all refused and leaves few dead letters', async () => {
+  test('a flood of bad batches is all refused, and only a part of it leaves dead letters', async () => {
     const agent = await ready()
-    for (let sequence = 1; sequence <= 300; sequence++) {
+    for (let sequence = 1; sequence <= 2500; sequence++) {
       agent.send({ case: 'batch', value: batchOf(Date.now() - 49 * 3_600_000, sequence) })
     }
-    const replies = await agent.reply(301)
+    const replies = await agent.reply(2501)
     expect(replies.slice(1).every((reply) => reply.case === 'refusal')).toBe(true)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(on(topics.deadLetters).length).toBeLessThan(60)
+    expect(on(topics.deadLetters).length).toBeGreaterThanOrEqual(letterAllowance.burst)
+    expect(on(topics.deadLetters).length).toBeLessThan(2500)
   })
 
   test('ends a stream that is not CollectRequest with INVALID_ARGUMENT', async () => {
