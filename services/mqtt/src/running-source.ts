@@ -78,11 +78,14 @@ export function createRunningSource(first: ReadSource, deps: RunningSourceDeps):
 
   const publishPart = async (part: ReadBatch): Promise<void> => {
     if (part.data !== null) await deps.publisher.publish(part.data)
-    for (const { refused, topic, process, atMs, replayable, payload } of part.letters) {
-      const key = routingKey(source.tenant, process || processId('device', source.id))
-      const origin = { tenant: source.tenant, source: source.id, key }
-      await deps.deadLetters.add(origin, refused, payload, atMs, { subject: topic, replayable })
-    }
+    // Together: one after the other, a hundred letters would keep the acknowledgements of all others waiting.
+    await Promise.all(
+      part.letters.map(({ refused, topic, process, atMs, replayable, payload }) => {
+        const key = routingKey(source.tenant, process || processId('device', source.id))
+        const origin = { tenant: source.tenant, source: source.id, key }
+        return deps.deadLetters.add(origin, refused, payload, atMs, { subject: topic, replayable })
+      }),
+    )
     for (const [reason, count] of part.suppressed) deps.suppressed(reason, count)
     const { samples, rows } = part.data ?? { samples: 0, rows: 0 }
     meter.durable(samples, rows, Number.isNaN(part.newestMs) ? Number.NaN : Math.max(0, clock.nowMs() - part.newestMs))
