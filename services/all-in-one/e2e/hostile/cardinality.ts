@@ -52,14 +52,15 @@ export async function fillTenant(trial: Trial): Promise<string> {
   return rawHttp(trial.world.httpPort, [head, body])
 }
 
-/** Twice as many machines over MQTT as a source may have series. */
+/** More machines over MQTT than a source may have series. */
 export async function sendManyMachines({ world, name }: Trial): Promise<void> {
   const peer = await openMqtt(world.mqttPort, { clientId: name })
   const payload = Buffer.from('1')
-  for (let i = 0; i < limits.mqttSeriesOfSource * 2; i += 100) {
-    const all = Array.from({ length: 100 }, (_, j) => peer.publish(`number/${name}m${i + j}`, payload, { qos: 1 }))
-    await Promise.all(all)
-  }
+  const all = Array.from({ length: limits.mqttSeriesOfSource }, (_, i) =>
+    peer.publish(`number/${name}m${i}`, payload, { qos: 1 }),
+  )
+  await Promise.all(all)
+  await peer.publish(`number/${name}one more`, payload, { qos: 1 })
   peer.destroy()
 }
 

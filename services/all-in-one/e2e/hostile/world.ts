@@ -15,7 +15,7 @@ import { ADMIN_PASSWORD } from '../faults/rest.ts'
 export const limits = {
   heapMb: 320,
   pushSeries: 3000,
-  mqttSeriesOfSource: 1000,
+  mqttSeriesOfSource: 800,
   retained: 50,
   filesOfSource: 100,
   lineBytes: 65_536,
