@@ -5,7 +5,7 @@ import { describeWithServer } from '@driftline/platform/testing/real-servers'
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { eventually, freePort } from './child.ts'
 import { createProduct, type Product } from './faults/product.ts'
 import { curl, isInstalled, runProgram } from './sources/programs.ts'
@@ -57,6 +57,12 @@ async function pushedThrough(door: string): Promise<SourceItem> {
   )
 }
 
+/** How a source is doing is written every two seconds: a moment after its first data it may still be waiting. */
+async function isWell(door: string): Promise<void> {
+  const check = async () => expect(await pushedThrough(door)).toMatchObject({ status: 'ok', refused: 0 })
+  await vi.waitFor(check, { timeout: SEEN_WITHIN_MS, interval: 250 })
+}
+
 test('the OpenTelemetry SDK: a service with execution time, throughput and errors', async () => {
   const exporter = new OTLPMetricExporter({
     url: `${product.address}/v1/metrics`,
@@ -80,7 +86,7 @@ test('the OpenTelemetry SDK: a service with execution time, throughput and error
   await seen('service:checkout', ({ executionTime, errorRate, throughput }) => {
     return (executionTime ?? 0) > 100 && (errorRate ?? 0) > 0.1 && (throughput ?? 0) > 1
   })
-  expect(await pushedThrough('otlp')).toMatchObject({ status: 'ok', refused: 0 })
+  await isWell('otlp')
 })
 
 describeWithServer('prometheus', 'Prometheus', (server) => {
@@ -110,7 +116,7 @@ describeWithServer('prometheus', 'Prometheus', (server) => {
     await seen('service:self', ({ throughput }) => (throughput ?? 0) > 10)
     const series = await session.list<{ metric: string }>('processes/service:self/series?limit=1000')
     expect(series.map(({ metric }) => metric)).toEqual(expect.arrayContaining(['up', 'go_goroutines']))
-    expect(await pushedThrough('remote-write')).toMatchObject({ status: 'ok', refused: 0 })
+    await isWell('remote-write')
   })
 })
 
