@@ -33,3 +33,12 @@ test.each(['identity', 'gzip'] as const)(
     expect(await readChunks(bodyOf(bytes), encoding, limits, late)).toBe(problem)
   },
 )
+
+test('a body whose sender went away before it was read is not waited for', async () => {
+  const body = Object.assign(new PassThrough(), { headers: {}, complete: false })
+  body.destroy()
+  const take: TakeChunk = () => null
+  expect(await readChunks(body as unknown as IncomingMessage, 'identity', limits, take)).toMatchObject({
+    reason: 'body_aborted',
+  })
+})

@@ -62,6 +62,9 @@ export function readChunks(
   if (Number(request.headers['content-length']) > limits.bodyBytesMax) {
     return Promise.resolve(tooLarge(`The body has more than ${limits.bodyBytesMax} bytes`))
   }
+  const gone: RequestProblem = { status: 400, reason: 'body_aborted', detail: 'The sender went away' }
+  // It may have gone while its key was looked at: then nothing would be heard of it any more.
+  if (request.destroyed && !request.complete) return Promise.resolve(gone)
   return new Promise((resolve, reject) => {
     const gunzip = encoding === 'gzip' ? createGunzip({ chunkSize: 65_536 }) : null
     const source: IncomingMessage | Gunzip = gunzip ?? request
@@ -152,7 +155,6 @@ export function readChunks(
     request.once('end', () => (gunzip === null ? end() : gunzip.end()))
     gunzip?.once('end', end)
     gunzip?.on('error', (error) => finish({ status: 400, reason: 'gzip_malformed', detail: error.message }))
-    const gone: RequestProblem = { status: 400, reason: 'body_aborted', detail: 'The sender went away' }
     request.on('error', () => finish(gone))
     request.once('close', () => {
       if (!request.complete) finish(gone)
