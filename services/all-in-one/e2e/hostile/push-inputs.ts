@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { headOf, post, RECORDS, rawHttp, SAMPLES, statusesIn } from './http-peer.ts'
 import type { Door, HostileInput, Trial } from './trial.ts'
@@ -279,12 +280,15 @@ const bodies: HostileInput[] = [
   {
     what: 'a body that the sender breaks off',
     async send(trial) {
-      const { connect } = await import('node:net')
       const socket = connect(trial.world.httpPort, '127.0.0.1')
-      const head = headOf(trial, SAMPLES, ['content-type: application/json', 'content-length: 1000'])
-      await new Promise<void>((resolve) => socket.write(`${head}[`, () => resolve()))
-      // It has been let in once the product counts a request that waits for its body.
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      const head = headOf(trial, SAMPLES, [
+        'content-type: application/json',
+        'content-length: 1000',
+        'expect: 100-continue',
+      ])
+      socket.write(head)
+      await new Promise((resolve) => socket.once('data', resolve))
+      socket.write('[')
       socket.destroy()
       return ''
     },
