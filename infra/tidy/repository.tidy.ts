@@ -34,15 +34,16 @@ describe('imports', () => {
   const allowed = (path: string): RegExp => {
     if (path.startsWith('proto/')) return /^@driftline\/proto$/
     if (path.startsWith('services/platform/')) return /^@driftline\/(proto|platform)/
-    if (path.startsWith('ingest/')) return /^@driftline\/(proto|platform)/
+    if (path.startsWith('checks/')) return /^@driftline\/(proto|platform)/
+    if (path.startsWith('ingest/')) return /^@driftline\/(proto|platform|checks)/
     if (path.startsWith('services/all-in-one/')) return /^@driftline\//
-    if (path.startsWith('services/')) return /^@driftline\/(proto|platform|ingest)/
+    if (path.startsWith('services/')) return /^@driftline\/(proto|platform|checks|ingest)/
     return /^@driftline\//
   }
 
-  test('services import proto, platform and ingest, never each other', () => {
+  test('services import proto, platform, checks and ingest, never each other', () => {
     const wrong = production
-      .filter((file) => /^(proto|ingest|services)\//.test(file.path))
+      .filter((file) => /^(proto|checks|ingest|services)\//.test(file.path))
       .flatMap((file) =>
         importsOf(file.path, file.text)
           .filter((module) => module.startsWith('@driftline/') && !allowed(file.path).test(module))
@@ -54,7 +55,7 @@ describe('imports', () => {
   test('relative imports stay inside their workspace', () => {
     const workspace = (path: string): string => path.split('/', path.startsWith('services/') ? 2 : 1).join('/')
     const wrong = production
-      .filter((file) => /^(proto|ingest|services|web)\//.test(file.path))
+      .filter((file) => /^(proto|checks|ingest|services|web)\//.test(file.path))
       .flatMap((file) =>
         importsOf(file.path, file.text)
           .filter((module) => module.startsWith('.'))
@@ -87,7 +88,8 @@ describe('imports', () => {
 test('process.env is read only where a process starts', () => {
   const wrong = production
     .filter(
-      (file) => /^(services\/[^/]+|ingest)\/src\//.test(file.path) && !/\/(main|[a-z-]+-child)\.ts$/.test(file.path),
+      (file) =>
+        /^(services\/[^/]+|ingest|checks)\/src\//.test(file.path) && !/\/(main|[a-z-]+-child)\.ts$/.test(file.path),
     )
     .filter((file) => file.text.includes('process.env'))
   expect(wrong.map((file) => file.path)).toEqual([])

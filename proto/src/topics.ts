@@ -7,6 +7,8 @@ import { FlaggedRecordSchema } from '../gen/driftline/v1/flagged_records_pb.ts'
 import { KpiBatchSchema } from '../gen/driftline/v1/kpis_pb.ts'
 import { LogPatternSchema } from '../gen/driftline/v1/log_patterns_pb.ts'
 import { LogBatchSchema } from '../gen/driftline/v1/logs_pb.ts'
+import { RunEvidenceSchema } from '../gen/driftline/v1/run_evidence_pb.ts'
+import { RunEventSchema } from '../gen/driftline/v1/runs_pb.ts'
 import { SampleBatchSchema } from '../gen/driftline/v1/samples_pb.ts'
 import { SeriesBatchSchema } from '../gen/driftline/v1/series_pb.ts'
 import { SettingsChangeSchema } from '../gen/driftline/v1/settings_pb.ts'
@@ -141,6 +143,24 @@ export const topics = {
     retentionMs: 7 * 24 * HOUR,
     retentionBytes: 128 * MIB,
     about: 'Business records for which the expression of a rule was true.',
+  },
+  runs: {
+    name: 'driftline.runs.v1',
+    message: RunEventSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 7 * 24 * HOUR,
+    retentionBytes: 512 * MIB,
+    about: 'Runs of business processes, each transition; the last of a run holds all of it.',
+  },
+  runEvidence: {
+    name: 'driftline.run-evidence.v1',
+    message: RunEvidenceSchema,
+    key: 'host or process',
+    partitions: 4,
+    retentionMs: 24 * HOUR,
+    retentionBytes: 256 * MIB,
+    about: 'What failed steps saw: bodies and screenshots, for those who may see them.',
   },
   deadLetters: {
     name: 'driftline.dead-letters.v1',

@@ -7,6 +7,11 @@ export const permissions = [
   'operations:read', // sources, dead letters, retention, health of the product
   'sources:write', // where data comes from, previews of it, replays of dead letters
   'sources:files', // sources that read files of the server
+  'flows:run', // start and cancel checks
+  'flows:write', // define business processes, schedule reports
+  'runs:evidence', // bodies of answers and screenshots that steps saw
+  'credentials:write', // the vault
+  'network:write', // where checks may connect to
   'account:self', // one's own session and password
   'users:manage',
   'keys:manage',
@@ -24,8 +29,23 @@ export const keyRoles = [...roles, 'ingest'] as const
 export type KeyRole = (typeof keyRoles)[number]
 
 const viewer: readonly Permission[] = ['estate:read', 'operations:read', 'account:self']
-const operator: readonly Permission[] = [...viewer, 'process:write', 'sources:write']
-const admin: readonly Permission[] = [...operator, 'sources:files', 'users:manage', 'keys:manage', 'audit:read']
+const operator: readonly Permission[] = [
+  ...viewer,
+  'process:write',
+  'sources:write',
+  'flows:run',
+  'flows:write',
+  'runs:evidence',
+]
+const admin: readonly Permission[] = [
+  ...operator,
+  'sources:files',
+  'credentials:write',
+  'network:write',
+  'users:manage',
+  'keys:manage',
+  'audit:read',
+]
 
 const permissionSets: Readonly<Record<KeyRole, ReadonlySet<Permission>>> = {
   viewer: new Set(viewer),

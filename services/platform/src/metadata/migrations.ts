@@ -6,6 +6,7 @@ import { analyzerCheckpoints } from './migrations/0002-analyzer-checkpoints.ts'
 import { checkpointOwners } from './migrations/0003-checkpoint-owners.ts'
 import { alertsAndVerdicts } from './migrations/0004-alerts.ts'
 import { sourcesAndRequests } from './migrations/0005-sources.ts'
+import { flowsAndChecks } from './migrations/0006-flows.ts'
 import type { Database } from './tables.ts'
 
 /** The few words in which the databases differ. */
@@ -32,6 +33,7 @@ const migrations: readonly Migration[] = [
   checkpointOwners,
   alertsAndVerdicts,
   sourcesAndRequests,
+  flowsAndChecks,
 ]
 
 interface MigrationTables extends Database {

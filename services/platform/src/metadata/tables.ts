@@ -23,6 +23,10 @@ export interface Database {
   sources: SourcesTable
   source_status: SourceStatusTable
   source_requests: SourceRequestsTable
+  flows: FlowsTable
+  flow_versions: FlowVersionsTable
+  checks: ChecksTable
+  network_policies: NetworkPoliciesTable
 }
 
 /** What JSON can say. */
@@ -307,6 +311,63 @@ export interface SourceRequestsTable {
   requested_by: string
 }
 
+/** Key (tenant, id); the id is the process id, `flow:...`. */
+export interface FlowsTable {
+  tenant: string
+  id: string
+  name: string
+  category: string
+  active: boolean
+  /** The definition. */
+  value: Json
+  /** `user`, or `file` for what driftline.yaml or a file it names defines. */
+  managed_by: string
+  version: number
+  created_at: Date
+  updated_at: Date
+  updated_by: string
+}
+
+/** Key (tenant, flow, version): every definition that was ever saved, until its flow is removed. */
+export interface FlowVersionsTable {
+  tenant: string
+  flow: string
+  version: number
+  value: Json
+  saved_at: Date
+  saved_by: string
+}
+
+/** Key (tenant, id). Runs that are asked for or under way, and those that ended within the last hour. */
+export interface ChecksTable {
+  tenant: string
+  id: string
+  flow: string
+  flow_version: number
+  state: 'pending' | 'running' | 'ended'
+  run_trigger: 'button' | 'schedule' | 'event' | 'api'
+  initiated_by: string
+  initiated_by_name: string
+  /** Key of the event that began it; empty otherwise. */
+  correlation: string
+  requested_at: Date
+  lease_owner: string | null
+  leased_until: Date
+  cancelled_by: string | null
+  /** The last RunEvent as JSON, at most a second old while it runs; null before it began. */
+  progress: Json
+  updated_at: Date
+}
+
+/** Key (tenant): where checks may connect to, and how often. */
+export interface NetworkPoliciesTable {
+  tenant: string
+  value: Json
+  version: number
+  updated_at: Date
+  updated_by: string
+}
+
 /** One row. */
 interface InstallTable {
   id: string
@@ -341,6 +402,8 @@ export const columnKinds = {
   next_attempt_at: 'date',
   delivered_at: 'date',
   leased_until: 'date',
+  requested_at: 'date',
+  saved_at: 'date',
   effective_at: 'date',
   tags: 'json',
   recipients: 'json',
@@ -348,6 +411,7 @@ export const columnKinds = {
   value: 'json',
   detail: 'json',
   answer: 'json',
+  progress: 'json',
 } as const satisfies Readonly<Record<ColumnsHolding<boolean>, 'boolean'>> &
   Readonly<Record<ColumnsHolding<Date>, 'date'>> &
   Readonly<Record<string, ColumnKind>>
