@@ -10,6 +10,8 @@ import {
   LogBatchSchema,
   LogPatternSchema,
   PackedSnapshotSchema,
+  RunEventSchema,
+  RunEvidenceSchema,
   SampleBatchSchema,
   SeriesBatchSchema,
   type Topic,
@@ -54,5 +56,7 @@ export const streams: readonly Stream[] = [
   stream(topics.logPatterns, 'log_patterns_in', LogPatternSchema),
   stream(topics.logs, 'logs_in', LogBatchSchema),
   stream(topics.flaggedRecords, 'flagged_records_in', FlaggedRecordSchema),
+  stream(topics.runs, 'runs_in', RunEventSchema),
+  stream(topics.runEvidence, 'run_evidence_in', RunEvidenceSchema),
   stream(topics.deadLetters, 'dead_letters_in', DeadLetterSchema),
 ]
