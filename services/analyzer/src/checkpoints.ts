@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { commitOf } from '@driftline/platform/bus/embedded/environment'
+import { commitOf, holdBatchCommits } from '@driftline/platform/bus/embedded/environment'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
 import type { Component } from '@driftline/platform/lifecycle'
@@ -36,6 +36,7 @@ export function createFileCheckpoints(config: { readonly dataDir: string }): Che
       try {
         // Without overlapping syncs a write resolves when it is flushed, and one that failed does not hold up the end.
         database = open({ path, encoding: 'msgpack', noMemInit: true, overlappingSync: false })
+        holdBatchCommits(database)
       } catch (cause) {
         throw new AppError('data_dir_unusable', `cannot keep checkpoints in ${path}`, { cause })
       }

@@ -89,9 +89,7 @@ export async function runProcess(
   // Listened for until the end: without a listener a second error would cut the stop short.
   const onError = (error: unknown): void => {
     failed = true
-    // What fails while everything is being taken down follows from why: that was said, and this is said beside it.
-    if (stopping.signal.aborted) logger.error({ error }, 'an error while stopping')
-    else logger.fatal({ error }, 'stopping after an unexpected error')
+    logger.fatal({ error }, 'stopping after an unexpected error')
     requestStop()
   }
   process.on('SIGTERM', onSignal)

@@ -1,4 +1,4 @@
-import { type Database, open } from 'lmdb'
+import { type Database, open, type RootDatabase } from 'lmdb'
 
 export interface EnvironmentOptions {
   /** Address space, not memory: the file can grow up to this. */
@@ -13,7 +13,7 @@ export type Environment<K extends number | string> = Database<Buffer, K>
  * two syncs with the meta page last, and was as quick in measurements. A fixed map spares remapping under readers.
  */
 export function openEnvironment<K extends number | string>(path: string, options: EnvironmentOptions): Environment<K> {
-  return open<Buffer, K>({
+  const environment = open<Buffer, K>({
     path,
     noSubdir: true,
     encoding: 'binary',
@@ -24,6 +24,19 @@ export function openEnvironment<K extends number | string>(path: string, options
     maxReaders: 8,
     mapSize: options.mapBytes,
   })
+  holdBatchCommits(environment)
+  return environment
+}
+
+/**
+ * lmdb-js keeps a promise of its own for each batch of writes and gives it to nobody. When the commit fails, as on a
+ * full disk, it would end the process as an unhandled rejection, though the writers were told. It is there from the
+ * end of the turn in which `beforecommit` is told, so that it can be held then.
+ */
+export function holdBatchCommits<V, K extends number | string>(database: RootDatabase<V, K>): void {
+  const ignore = (): void => {}
+  const hold = (): void => void database.committed.then(ignore, ignore)
+  database.on('beforecommit', () => process.nextTick(hold))
 }
 
 /**
