@@ -1,7 +1,18 @@
 import { beforeAll, beforeEach, describe, inject } from 'vitest'
 import type {} from '../../../../infra/servers/desk.ts'
 
-export type RealServer = 'kafka' | 'postgres' | 'redis' | 'mosquitto' | 'prometheus' | 'nginx' | 'smtp' | 'chromium'
+export type RealServer =
+  | 'kafka'
+  | 'postgres'
+  | 'redis'
+  | 'mosquitto'
+  | 'prometheus'
+  | 'nginx'
+  | 'smtp'
+  | 'chromium'
+  | 'mariadb'
+  | 'sftp'
+  | 's3'
 
 /**
  * A suite that needs a real server. `server()` answers where it is (for Chromium: the path of the program). Servers are
