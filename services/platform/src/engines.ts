@@ -133,9 +133,10 @@ export function createEngines(config: EnginesConfig, client: string, deps: Engin
 }
 
 /** Services that share a database must share the key: one that each made for itself would open nothing of the others. */
-function sealerConfig({ secretKey, databaseUrl, dataDir }: EnginesConfig, isWhole: boolean): SealerConfig {
-  if (secretKey !== null) return { key: secretKey }
-  if (isWhole || databaseUrl === null) return { keyFile: join(dataDir, 'secret.key') }
+function sealerConfig(config: EnginesConfig, isWhole: boolean): SealerConfig {
+  const { secretKey, previousSecretKeys: previous, databaseUrl, dataDir } = config
+  if (secretKey !== null) return { key: secretKey, previous }
+  if (isWhole || databaseUrl === null) return { keyFile: join(dataDir, 'secret.key'), previous }
   const variable = environmentName(engineSettings.secretKey.key)
   return {
     advice: `Secrets cannot be kept without a key: set ${variable} to the same 32 bytes in base64 for all services`,

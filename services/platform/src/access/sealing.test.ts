@@ -130,6 +130,18 @@ describe('the setting', () => {
     expect(read(key.toString('base64')).secretKey).toEqual(key)
   })
 
+  it('takes keys of before, as a list and in a variable', () => {
+    const [one, two] = [key.toString('base64'), Buffer.alloc(32, 9).toString('base64')]
+    const env = { DRIFTLINE_PREVIOUS_SECRET_KEYS: `${one}, ${two}` }
+    const expected = [key, Buffer.alloc(32, 9)]
+    expect(readSettings({ env, yaml: {}, file: null }, sealingSettings).previousSecretKeys).toEqual(expected)
+    const yaml = { previous_secret_keys: [one, two] }
+    expect(readSettings({ env: {}, yaml, file: null }, sealingSettings).previousSecretKeys).toEqual(expected)
+    expect(readSettings({ env: {}, yaml: {}, file: null }, sealingSettings).previousSecretKeys).toEqual([])
+    const wrong = { DRIFTLINE_PREVIOUS_SECRET_KEYS: `${one},short` }
+    expect(() => readSettings({ env: wrong, yaml: {}, file: null }, sealingSettings)).toThrow(/1: must be 32 bytes/)
+  })
+
   it.each([
     'short',
     key.toString('hex'),

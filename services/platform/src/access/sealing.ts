@@ -1,22 +1,18 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { z } from 'zod'
-import { unusable } from '../data-dir.ts'
 import { AppError } from '../errors.ts'
 import { setting } from '../settings.ts'
+import { createKeyFile } from './key-file.ts'
+import {
+  KEY_BYTES,
+  keyId,
+  type NamedKey,
+  openText,
+  type SealedPlace,
+  sealedBeginning,
+  sealText,
+} from './sealed-text.ts'
 
-const KEY_BYTES = 32
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
-const FORM = 'v1'
-
-/** What a sealed text is for and whose it is: it opens nowhere else. */
-export interface SealedPlace {
-  readonly purpose: 'source-secrets' | 'source-request'
-  readonly tenant: string
-  readonly id: string
-}
+export type { SealedPlace } from './sealed-text.ts'
 
 /**
  * Keeps secrets that have to be read again, such as a broker's password: AES-256-GCM with a random nonce, the place as
@@ -27,133 +23,119 @@ export interface Sealer {
   /** `v1:<key id, 8 hex digits>:<base64url of nonce, ciphertext and tag>`. */
   seal(place: SealedPlace, plain: string): string
   open(place: SealedPlace, sealed: string): string
+  readonly keys: SealingKeys
+}
+
+/** Keys of the installation while they are rotated: one seals, those of before only open. Errors: as the sealer's. */
+export interface SealingKeys {
+  /** How a text begins that is sealed with the key that seals now. */
+  beginning(): string
+  /**
+   * Makes a new key that seals from now on, where the installation keeps its key itself: `made`. One that was begun
+   * and not ended goes on: `resumed`. Where people set the keys: `configured`, nothing is done.
+   */
+  renew(): 'made' | 'resumed' | 'configured'
+  /** How many keys only open. */
+  previous(): number
+  /**
+   * Takes keys that only open off the file, when nothing is sealed with them any more. This process goes on knowing
+   * them until it ends. Keys that people set stay for them to remove.
+   */
+  retire(): void
 }
 
 export type SealerConfig =
-  /** 32 bytes. */
-  | { readonly key: Buffer }
+  /** 32 bytes each; `previous` ones only open. */
+  | { readonly key: Buffer; readonly previous?: readonly Buffer[] }
   /** Made on first use, readable by its owner only. */
-  | { readonly keyFile: string }
+  | { readonly keyFile: string; readonly previous?: readonly Buffer[] }
   /** Sealing is refused; `advice` says what to set. */
   | { readonly advice: string }
+
+const base64Key = (text: string): Buffer | null => {
+  const key = Buffer.from(text.trim(), 'base64')
+  return key.length === KEY_BYTES && /^[A-Za-z0-9+/_-]{43}=?$/.test(text.trim()) ? key : null
+}
+
+const FORM_OF_KEY = 'must be 32 bytes in base64, such as `openssl rand -base64 32` makes'
+
+const sealingKey = z.string().transform((text, context) => {
+  const key = base64Key(text)
+  if (key !== null) return key
+  context.addIssue({ code: 'custom', message: FORM_OF_KEY })
+  return z.NEVER
+})
+
+/** A list, or in a variable keys joined by commas. */
+const sealingKeys = z.preprocess(
+  (given) => (typeof given === 'string' ? given.split(',').filter((part) => part.trim() !== '') : given),
+  z.array(sealingKey).max(10),
+)
 
 export const sealingSettings = {
   secretKey: setting(
     'secret_key',
-    z
-      .string()
-      .transform((text, context) => {
-        const key = Buffer.from(text.trim(), 'base64')
-        if (key.length === KEY_BYTES && /^[A-Za-z0-9+/_-]{43}=?$/.test(text.trim())) return key
-        context.addIssue({
-          code: 'custom',
-          message: 'must be 32 bytes in base64, such as `openssl rand -base64 32` makes',
-        })
-        return z.NEVER
-      })
-      .nullable(),
+    sealingKey.nullable(),
     null,
-    'Key that passwords of sources are sealed with: 32 bytes in base64, the same for all services. A process that is all of the installation makes one in its data directory without it',
+    'Key that passwords of sources and credentials are sealed with: 32 bytes in base64, the same for all services. A process that is all of the installation makes one in its data directory without it',
+  ),
+  previousSecretKeys: setting(
+    'previous_secret_keys',
+    sealingKeys,
+    [],
+    'Keys of before, which only open: a list, in the variable joined by commas. After a rotation under Settings, Credentials nothing is sealed with them any more and they can be removed',
   ),
 }
 
+interface Ring {
+  readonly current: NamedKey
+  readonly byId: ReadonlyMap<string, NamedKey>
+  readonly previous: number
+}
+
+const MISSING =
+  'it was sealed with another key; set DRIFTLINE_SECRET_KEY to the key of then (or add it to DRIFTLINE_PREVIOUS_SECRET_KEYS), or type it anew'
+
 export function createSealer(config: SealerConfig): Sealer {
-  let kept: { readonly key: Buffer; readonly id: string } | null = null
-  const key = (): { readonly key: Buffer; readonly id: string } => {
-    if (kept !== null) return kept
+  const keyFile = 'keyFile' in config ? createKeyFile(config.keyFile) : null
+  let kept: Ring | null = null
+  const read = (): Ring => {
     if ('advice' in config) throw new AppError('secret_unreadable', config.advice)
-    const bytes = 'key' in config ? config.key : readOrMakeKey(config.keyFile)
-    kept = { key: bytes, id: keyId(bytes) }
+    const own = 'key' in config ? [config.key] : keyFile!.read()
+    const keys = [...own, ...(config.previous ?? [])].map(named)
+    const byId = new Map([...(kept?.byId ?? []), ...keys.map((key): [string, NamedKey] => [key.id, key])])
+    const others = new Set(keys.map(({ id }) => id).filter((id) => id !== keys[0]!.id))
+    kept = { current: keys[0]!, byId, previous: others.size }
     return kept
   }
+  const ring = (): Ring => kept ?? read()
+  /** An unknown name may be that of a key which was made since the file was read. */
+  const keyOf = (id: string): NamedKey | null =>
+    ring().byId.get(id) ?? (keyFile === null ? null : (read().byId.get(id) ?? null))
   return {
-    seal(place, plain) {
-      const { key: bytes, id } = key()
-      const nonce = randomBytes(NONCE_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', bytes, nonce)
-      cipher.setAAD(associated(place, id))
-      const sealed = Buffer.concat([nonce, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()])
-      return `${FORM}:${id}:${sealed.toString('base64url')}`
+    seal: (place, plain) => sealText(ring().current, place, plain),
+    open: (place, sealed) => {
+      ring()
+      return openText(keyOf, place, sealed, MISSING)
     },
-    open(place, sealed) {
-      const { key: bytes, id } = key()
-      const [form, sealedWith, text = '', ...rest] = sealed.split(':')
-      const packed = Buffer.from(text, 'base64url')
-      const isWhole = packed.length >= NONCE_BYTES + TAG_BYTES && packed.toString('base64url') === text
-      if (form !== FORM || rest.length > 0 || !isWhole) throw unreadable('it is no sealed text of this version')
-      if (sealedWith !== id) {
-        throw unreadable('it was sealed with another key; set DRIFTLINE_SECRET_KEY to the key of then, or type it anew')
-      }
-      try {
-        const decipher = createDecipheriv('aes-256-gcm', bytes, packed.subarray(0, NONCE_BYTES), {
-          authTagLength: TAG_BYTES,
-        })
-        decipher.setAAD(associated(place, id))
-        decipher.setAuthTag(packed.subarray(-TAG_BYTES))
-        const plain = decipher.update(packed.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8')
-        return plain + decipher.final('utf8')
-      } catch {
-        throw unreadable('it was changed after it was sealed, or belongs elsewhere; type it anew')
-      }
+    keys: {
+      beginning: () => sealedBeginning(ring().current),
+      previous: () => ring().previous,
+      renew() {
+        ring()
+        if (keyFile === null) return 'configured'
+        const begun = keyFile.read().length > 1
+        if (!begun) keyFile.add()
+        read()
+        return begun ? 'resumed' : 'made'
+      },
+      retire() {
+        if (keyFile === null) return
+        keyFile.dropOthers()
+        read()
+      },
     },
   }
 }
 
-function unreadable(why: string): AppError {
-  return new AppError('secret_unreadable', `A sealed secret cannot be read: ${why}`)
-}
-
-/** Tells keys apart without telling anything of them. */
-function keyId(key: Buffer): string {
-  return createHash('sha256').update('driftline key id').update(key).digest('hex').slice(0, 8)
-}
-
-/** Each part with its length, so that no two places make the same bytes. */
-function associated({ purpose, tenant, id }: SealedPlace, sealedWith: string): Buffer {
-  return Buffer.from(
-    [FORM, sealedWith, purpose, tenant, id].map((part) => `${Buffer.byteLength(part)}:${part}`).join(''),
-  )
-}
-
-function readOrMakeKey(file: string): Buffer {
-  const read = (): Buffer => {
-    const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')
-    if (key.length === KEY_BYTES) return key
-    throw new AppError('secret_unreadable', `${file} does not hold 32 bytes in base64: put the key of before back`)
-  }
-  try {
-    return read()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw error instanceof AppError ? error : unusable(dirname(file), error)
-    }
-  }
-  makeKey(file)
-  return read()
-}
-
-/** Written whole under another name first: a crash leaves no half of a key, and the first of several makers wins. */
-function makeKey(file: string): void {
-  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const handle = openSync(draft, 'wx', 0o600)
-    try {
-      writeSync(handle, `${randomBytes(KEY_BYTES).toString('base64')}\n`)
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
-    linkSync(draft, file)
-    const directory = openSync(dirname(file), 'r')
-    try {
-      fsyncSync(directory)
-    } finally {
-      closeSync(directory)
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(dirname(file), error)
-  } finally {
-    rmSync(draft, { force: true })
-  }
-}
+const named = (bytes: Buffer): NamedKey => ({ id: keyId(bytes), bytes })

@@ -7,6 +7,7 @@ import { checkpointOwners } from './migrations/0003-checkpoint-owners.ts'
 import { alertsAndVerdicts } from './migrations/0004-alerts.ts'
 import { sourcesAndRequests } from './migrations/0005-sources.ts'
 import { flowsAndChecks } from './migrations/0006-flows.ts'
+import { vaultAndCredentials } from './migrations/0007-vault.ts'
 import type { Database } from './tables.ts'
 
 /** The few words in which the databases differ. */
@@ -34,6 +35,7 @@ const migrations: readonly Migration[] = [
   alertsAndVerdicts,
   sourcesAndRequests,
   flowsAndChecks,
+  vaultAndCredentials,
 ]
 
 interface MigrationTables extends Database {

@@ -27,6 +27,8 @@ export interface Database {
   flow_versions: FlowVersionsTable
   checks: ChecksTable
   network_policies: NetworkPoliciesTable
+  vault_keys: VaultKeysTable
+  credentials: CredentialsTable
 }
 
 /** What JSON can say. */
@@ -368,6 +370,37 @@ export interface NetworkPoliciesTable {
   updated_by: string
 }
 
+/** Key (tenant, id). Keys that seal what a tenant keeps in the vault; unique per tenant among the active ones. */
+interface VaultKeysTable {
+  tenant: string
+  id: string
+  /** The key, sealed with the installation's. */
+  sealed: string
+  /** Seals. Others are there only where the installation's key of then is not, should it come back. */
+  active: boolean
+  created_at: Date
+}
+
+/** Key (tenant, name). What steps and polls sign in with. */
+export interface CredentialsTable {
+  tenant: string
+  name: string
+  /** Random; what it is sealed to, so that another one of the same name does not open it. */
+  id: string
+  kind: string
+  /** Patterns of hosts that may see it, for lists; what counts is sealed with the fields. */
+  hosts: readonly string[]
+  about: string
+  /** Kind, hosts and fields as JSON, sealed with the tenant's data key. */
+  sealed: string
+  version: number
+  created_at: Date
+  updated_at: Date
+  updated_by: string
+  /** At most a minute behind. */
+  last_used_at: Date | null
+}
+
 /** One row. */
 interface InstallTable {
   id: string
@@ -407,6 +440,7 @@ export const columnKinds = {
   effective_at: 'date',
   tags: 'json',
   recipients: 'json',
+  hosts: 'json',
   payload: 'json',
   value: 'json',
   detail: 'json',
