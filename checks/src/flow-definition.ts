@@ -62,14 +62,30 @@ export const flowDefinition = z
   .meta({ id: 'FlowDefinition' })
 export type FlowDefinition = z.infer<typeof flowDefinition>
 
-/** `flow:` and the name in lower case, other characters made `-`: `flow:invoice-to-cash`. */
+/**
+ * `flow:` and the name in lower case, other characters made `-`: `flow:invoice-to-cash`. A name of which nothing is
+ * left, such as one in another script, gives a number instead, always the same.
+ */
 export function flowId(name: string): string {
   const slug = name
     .trim()
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^-+|-+$/g, '')
-  return `flow:${slug}`
+  return `flow:${slug === '' ? numberOf(name.trim()) : slug}`
+}
+
+/** 53 bits that two names of an installation will not share, as 14 hexadecimal digits. */
+function numberOf(name: string): string {
+  let high = 0x811c9dc5
+  let low = 0x01000193
+  for (const char of name) {
+    high = Math.imul(high ^ (char.codePointAt(0) ?? 0), 0x85ebca6b)
+    low = Math.imul(low ^ high, 0xc2b2ae35) ^ (high >>> 13)
+  }
+  return ((high >>> 11) * 2 ** 32 + (low >>> 0)).toString(16).padStart(14, '0')
 }
 
 /** Key of a step without one of its own: its name as a word, `step_<number>` when nothing is left of it. */
