@@ -1,6 +1,7 @@
 import type { SealedPlace, Sealer } from '@driftline/platform/access/sealing'
 import { AppError } from '@driftline/platform/errors'
 import type { z } from 'zod'
+import { type PollDefinition, pollConfigs } from './definitions/poll.ts'
 import type { RecordRule } from './definitions/record-rule.ts'
 import { definitionSchemas, type SourceKind, secretSchemas, sourceKinds } from './definitions/source.ts'
 import { createRecordRules } from './record-rules.ts'
@@ -77,6 +78,7 @@ function furtherProblems(kind: SourceKind, definition: unknown): DefinitionProbl
       problems.push({ path: `${path}.${problem.index}.expression`, message: problem.message })
     }
   }
+  if (kind === 'poll') problems.push(...pollProblems(definition as PollDefinition))
   if (kind === 'syslog') {
     const { udpPort, tcpPort } = definition as { udpPort?: number; tcpPort?: number }
     if (udpPort === undefined && tcpPort === undefined) {
@@ -90,6 +92,19 @@ function furtherProblems(kind: SourceKind, definition: unknown): DefinitionProbl
         problems.push({ path: `definition.paths.${index}`, message: 'must be absolute: begin with /' })
       }
     }
+  }
+  return problems
+}
+
+/** What is polled has the configuration of its type, and JSON says where its numbers are. */
+function pollProblems({ type, checkConfiguration, metrics, rows }: PollDefinition): DefinitionProblem[] {
+  const parsed = pollConfigs[type].safeParse(checkConfiguration)
+  const problems = parsed.success ? [] : problemsOf(parsed.error.issues, 'definition.checkConfiguration')
+  if (type !== 'prometheus' && metrics.length === 0) {
+    problems.push({ path: 'definition.metrics', message: 'Name at least one number that becomes a metric' })
+  }
+  if (rows !== undefined && type !== 'rest' && type !== 'graphql') {
+    problems.push({ path: 'definition.rows', message: 'Only JSON answers have rows to be found; leave it out' })
   }
   return problems
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Source } from '@driftline/ingest/definitions/source'
+import { createLease } from '@driftline/ingest/lease'
 import type { SourceMeter } from '@driftline/ingest/source-meter'
 import type { Clock } from '@driftline/platform/clock'
 import type { HotState } from '@driftline/platform/hot-state/hot-state'
 import type { Logger } from '@driftline/platform/logger'
 import { type ConnectionOptions, connectionLimits } from './client/connection.ts'
 import { createSession, type Session, type SessionState, sessionBackoff } from './client/session.ts'
-import { createLease } from './lease.ts'
 import type { RunningSource } from './running-source.ts'
 import { contradictsOnline, hostState } from './sparkplug/host-state.ts'
 

@@ -1,3 +1,4 @@
+import { serviceOf } from '@driftline/ingest/definitions/source'
 import type { SourceStatusRow } from '@driftline/ingest/source-status'
 import type { StoredSource } from '@driftline/ingest/source-store'
 import type { RefusedLine, UnmappedTopic } from '@driftline/ingest/status-detail'
@@ -16,7 +17,7 @@ const iso = (timeMs: number): string => new Date(timeMs).toISOString()
 const isoOrNull = (timeMs: number | null): string | null => (timeMs === null ? null : iso(timeMs))
 
 /** Nothing for so long is silence, where the definition does not say. */
-const SILENT_AFTER_S = { mqtt: 300, push: 300, file: 900, syslog: 900 } as const
+const SILENT_AFTER_S = { mqtt: 300, push: 300, file: 900, syslog: 900, poll: 60 } as const
 /** Topics that no mapping takes, of one source; the list has the busiest. */
 const TOPICS_MAX = 200
 
@@ -38,9 +39,10 @@ const RANKS: Readonly<Record<SourceItem['kind'], number>> = {
   mqtt: 0,
   file: 1,
   syslog: 2,
-  push: 3,
-  agent: 4,
-  'mqtt-topic': 5,
+  poll: 3,
+  push: 4,
+  agent: 5,
+  'mqtt-topic': 6,
 }
 
 /** Unique, and in the order of the list. */
@@ -154,14 +156,16 @@ function stateOf(
 function unreadMessage({ kind, definition }: StoredSource, rows: readonly SourceStatusRow[]): string {
   const { instance } = (definition ?? {}) as { instance?: unknown }
   if (rows.length > 0) return 'The service that reads it has not been heard of for 15 s'
-  const service = kind === 'mqtt' ? 'mqtt' : 'tailer'
+  const service = serviceOf[kind]
   const named = typeof instance === 'string' && instance !== '' ? ` named ${instance}` : ''
   return `No ${service} service${named} reads it; one that runs takes it up within seconds`
 }
 
 export function silentAfterMs({ kind, definition }: Pick<StoredSource, 'kind' | 'definition'>): number {
-  const { silentAfterSeconds } = (definition ?? {}) as { silentAfterSeconds?: unknown }
-  const seconds = typeof silentAfterSeconds === 'number' ? silentAfterSeconds : SILENT_AFTER_S[kind]
+  const { silentAfterSeconds, everySeconds } = (definition ?? {}) as Readonly<Record<string, unknown>>
+  // A poll that answers is never silent between two of its turns.
+  const usual = SILENT_AFTER_S[kind] + (typeof everySeconds === 'number' ? 2 * everySeconds : 0)
+  const seconds = typeof silentAfterSeconds === 'number' ? silentAfterSeconds : usual
   return seconds * 1000
 }
 
