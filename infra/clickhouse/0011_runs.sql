@@ -1,7 +1,7 @@
 -- Runs of business processes that have ended. Bodies of RunEvent go into runs_in, which keeps nothing; only the last
 -- event of a run, which holds all of it, makes rows. Rows of a run, here and in run_steps, carry the time when it was
--- asked for: it never changes, so an end that is told twice replaces itself, and lists page by it. Read what must not
--- be there twice by the highest revision; lists pass over the older row themselves.
+-- asked for: it never changes, so an end that is told twice replaces itself, and lists page by it. Read without
+-- use_top_k_dynamic_filtering, which loses rows that the index of words found.
 CREATE TABLE IF NOT EXISTS runs
 (
     tenant LowCardinality(String),
@@ -27,14 +27,15 @@ CREATE TABLE IF NOT EXISTS runs
     correlation String CODEC(ZSTD(1)),
     -- Lines that belong to no step.
     lines Array(Tuple(attempt UInt32, time_ms Int64, elapsed Float64, level String, text String)) CODEC(ZSTD(1)),
-    -- What a search looks at, a line each: message, flow, who, names and errors of steps, values that are no secrets.
+    -- What a search looks at, a line each, in lower case: message, flow, who, names, targets and errors of steps, and
+    -- values that are no secrets.
     words String CODEC(ZSTD(1)),
     INDEX run_ids run TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX run_words words TYPE text(tokenizer = splitByNonAlpha, preprocessor = lower(words))
+    INDEX run_words words TYPE text(tokenizer = splitByNonAlpha)
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(requested_time)
-ORDER BY (tenant, process, requested_time, run)
+ORDER BY (tenant, requested_time, run)
 TTL toDateTime(requested_time) + toIntervalSecond(${data_retention_seconds})
 SETTINGS materialize_ttl_recalculate_only = 1, non_replicated_deduplication_window = 20000,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 60, index_granularity = 1024;
@@ -146,11 +147,11 @@ SELECT
     correlation,
     arrayMap(line -> (line.attempt, line.time_ms, line.elapsed, line.level, line.text),
         arrayFilter(line -> line.step_number = 0, lines)) AS lines,
-    arrayStringConcat(arrayFilter(text -> text != '', arrayConcat(
+    lowerUTF8(arrayStringConcat(arrayFilter(text -> text != '', arrayConcat(
         [message, flow_name, initiated_by_name, correlation],
         arrayFlatten(arrayMap(step -> [step.name, step.error_message, step.reason, step.target], steps)),
         arrayFlatten(arrayMap(step -> arrayMap(each -> each.value,
-            arrayFilter(each -> NOT each.secret, step.values)), steps)))), '\n') AS words
+            arrayFilter(each -> NOT each.secret, step.values)), steps)))), '\n')) AS words
 FROM runs_in
 WHERE end_ms > 0;
 

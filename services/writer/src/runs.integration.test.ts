@@ -195,7 +195,7 @@ it('keeps a run when it has ended, with its steps, and what was told twice once'
     }),
   ])
   const words = String(runs[0]?.['words']).split('\n')
-  expect(words).toEqual(expect.arrayContaining(['told again', 'admin', 'C-1047', 'status was 503, expected 200']))
+  expect(words).toEqual(expect.arrayContaining(['told again', 'admin', 'c-1047', 'status was 503, expected 200']))
   expect(words).not.toContain('•••')
 
   const steps = await test.store.query<Record<string, unknown>>('SELECT * FROM run_steps FINAL ORDER BY step_number')
