@@ -99,6 +99,11 @@ export function stepKey(step: Pick<StepDefinition, 'key' | 'stepName'>, number: 
   return /^[a-z]/.test(word) ? word : `step_${number}`
 }
 
-export function timeoutSecondsOf(step: StepDefinition): number {
-  return step.timeoutSeconds ?? checkTypes[step.checkType].timeoutSeconds
+const TIMEOUT_SECONDS_MAX = 3600
+
+/** Of one attempt. How long a condition is waited for comes on top of what its type takes by itself. */
+export function timeoutSecondsOf({ timeoutSeconds, checkType, checkConfiguration }: StepDefinition): number {
+  const { waitSeconds } = checkConfiguration
+  const waits = typeof waitSeconds === 'number' && waitSeconds > 0 ? waitSeconds : 0
+  return timeoutSeconds ?? Math.min(TIMEOUT_SECONDS_MAX, checkTypes[checkType].timeoutSeconds + waits)
 }
