@@ -17,6 +17,7 @@ const starters: Record<string, () => Promise<RunningServer>> = {
   prometheus: async () => (await import('./prometheus.ts')).startPrometheus(),
   nginx: async () => (await import('./nginx.ts')).startNginx(),
   smtp: async () => (await import('./smtp.ts')).startSmtp(),
+  oauth2: async () => (await import('./oauth2.ts')).startOauth2(),
   mariadb: async () => (await import('./mariadb.ts')).startMariadb(),
   sftp: async () => (await import('./sftp.ts')).startSftp(),
   s3: async () => (await import('./s3.ts')).startS3(),

@@ -9,6 +9,7 @@ export type RealServer =
   | 'prometheus'
   | 'nginx'
   | 'smtp'
+  | 'oauth2'
   | 'chromium'
   | 'mariadb'
   | 'sftp'
