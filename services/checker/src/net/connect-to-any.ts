@@ -46,7 +46,8 @@ export function connectToAny(
       socket.once('connect', () => {
         open.delete(socket)
         finish()
-        socket.removeAllListeners('error')
+        // Whoever gets it listens; until then an error is no reason to end the process.
+        socket.removeAllListeners('error').on('error', () => {})
         resolve(socket)
       })
       socket.once('error', (error) => {
