@@ -52,6 +52,8 @@ export interface CheckAnswer {
   fact(of: string, path?: string): Json | undefined | Promise<Json | undefined>
   /** What is kept of it and shown to everybody: no body. At most 16 KiB as JSON; the engine cuts it. */
   readonly result: { readonly [name: string]: Json }
+  /** Every row that was read, for polls; of `sql` only. */
+  rows?(): Promise<readonly { readonly [column: string]: Json }[]>
   /**
    * What is wrong by itself, when no assertion is about the same fact: `status` of 400 or more, `errors` of GraphQL.
    */
