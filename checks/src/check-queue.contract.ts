@@ -115,16 +115,23 @@ function describeTaking(rig: () => ChecksRig): void {
     const { checkId } = (await queue.request('e', button()))!
     await queue.claim('dead', 5, LEASE_MS)
     await queue.saveProgress([{ tenant: 'e', id: checkId, progress: { at: 'step 2' } }], 'dead', LEASE_MS)
-    expect(await queue.recover('w', 5, LEASE_MS)).toEqual([])
-    rig().clock.skip(LEASE_MS + 1)
-    const taken = await Promise.all(['w1', 'w2', 'w3'].map((owner) => queue.recover(owner, 5, LEASE_MS)))
-    expect(taken.flat()).toHaveLength(1)
-    expect(taken.flat()[0]).toMatchObject({ id: checkId, progress: { at: 'step 2' } })
+    const [seen] = await queue.heldByOthers('w1')
+    expect(seen).toMatchObject({ tenant: 'e', id: checkId })
+    expect(await queue.heldByOthers('dead')).toEqual([])
+    rig().clock.skip(5)
+    await queue.saveProgress([{ tenant: 'e', id: checkId }], 'dead', LEASE_MS)
+    expect(await queue.takeOver(seen!, 'w1', LEASE_MS)).toBeNull()
+    const [still] = await queue.heldByOthers('w1')
+    const owners = ['w1', 'w2', 'w3']
+    rig().clock.skip(5)
+    const taken = await Promise.all(owners.map((owner) => queue.takeOver(still!, owner, LEASE_MS)))
+    expect(taken.filter((each) => each !== null)).toHaveLength(1)
+    expect(taken.find((each) => each !== null)).toMatchObject({ id: checkId, progress: { at: 'step 2' } })
     const late = await queue.saveProgress([{ tenant: 'e', id: checkId, progress: { at: 'late' } }], 'dead', LEASE_MS)
     expect(late).toEqual({ cancelled: [], lost: [checkId] })
     expect(await queue.end('e', checkId, null, 'dead')).toBe(false)
     expect(await queue.get('e', checkId)).toMatchObject({ progress: { at: 'step 2' }, state: 'running' })
-    const owner = ['w1', 'w2', 'w3'][taken.findIndex((each) => each.length === 1)]!
+    const owner = owners[taken.findIndex((each) => each !== null)]!
     expect(await queue.end('e', checkId, { at: 'end' }, owner)).toBe(true)
   })
 }
@@ -137,6 +144,7 @@ function describeProgress(rig: () => ChecksRig): void {
     expect(await queue.claim('w', 200, LEASE_MS)).toHaveLength(120)
     expect(await queue.cancel('f', ids[3]!, 'user:1')).toBe('cancelling')
     expect(await queue.cancel('f', ids[3]!, 'user:2')).toBe('cancelling')
+    const before = (await queue.heldByOthers('w2'))[0]!.leasedUntilMs
     rig().clock.skip(LEASE_MS - 1000)
     const rows = ids.map((id, index) => ({
       tenant: 'f',
@@ -144,8 +152,7 @@ function describeProgress(rig: () => ChecksRig): void {
       ...(index % 2 === 0 && { progress: { index, text: '"\'' } }),
     }))
     expect(await queue.saveProgress(rows, 'w', LEASE_MS)).toEqual({ cancelled: [ids[3]], lost: [] })
-    rig().clock.skip(LEASE_MS - 1000)
-    expect(await queue.recover('w2', 200, LEASE_MS)).toEqual([])
+    expect((await queue.heldByOthers('w2'))[0]!.leasedUntilMs).toBeGreaterThan(before)
     expect(await queue.get('f', ids[118]!)).toMatchObject({ progress: { index: 118, text: '"\'' } })
     expect(await queue.get('f', ids[119]!)).toMatchObject({ progress: null })
     expect(await queue.get('f', ids[3]!)).toMatchObject({ cancelledBy: 'user:1' })

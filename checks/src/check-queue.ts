@@ -44,6 +44,14 @@ export interface CheckProgress {
   readonly progress?: Json
 }
 
+/** A run that another instance has. */
+export interface HeldCheck {
+  readonly tenant: string
+  readonly id: string
+  /** By the clock of that instance, so it is compared for being the same and with nothing else. */
+  readonly leasedUntilMs: number
+}
+
 export interface ProgressAnswer {
   /** Ids of runs that somebody cancelled. */
   readonly cancelled: readonly string[]
@@ -69,8 +77,10 @@ export interface CheckQueue {
   cancel(tenant: string, checkId: string, by: string): Promise<'cancelling' | 'ended'>
   /** Takes what waits: of each tenant in turn, oldest first. What was cancelled comes along, to be ended. */
   claim(owner: string, limit: number, leaseMs: number): Promise<QueuedCheck[]>
-  /** Takes over runs whose instance has gone silent, for the new owner to end them. */
-  recover(owner: string, limit: number, leaseMs: number): Promise<QueuedCheck[]>
+  /** Runs that others have, and until when they say so: a value that no longer changes tells of one that is gone. */
+  heldByOthers(owner: string): Promise<HeldCheck[]>
+  /** Takes over a run whose lease is still the one that was seen, to end it. Null when somebody was faster. */
+  takeOver(held: HeldCheck, owner: string, leaseMs: number): Promise<QueuedCheck | null>
   /** Keeps progress of runs that `owner` has, renews their leases, and says which to cancel and which are lost. */
   saveProgress(rows: readonly CheckProgress[], owner: string, leaseMs: number): Promise<ProgressAnswer>
   /** False when `owner` no longer has it. */
@@ -157,28 +167,28 @@ export function createCheckQueue({
       return rows.map(toCheck).sort(byRequest)
     },
 
-    async recover(owner, limit, leaseMs) {
-      const expired = await db
+    async heldByOthers(owner) {
+      const rows = await db
         .selectFrom('checks')
         .select(['tenant', 'id', 'leased_until'])
         .where('state', '=', 'running')
-        .where('leased_until', '<=', now())
-        .limit(limit)
+        .where('lease_owner', '!=', owner)
         .execute()
-      const taken: QueuedCheck[] = []
-      for (const { tenant, id } of expired) {
-        const row = await db
-          .updateTable('checks')
-          .set({ lease_owner: owner, leased_until: now(leaseMs), updated_at: now() })
-          .where('tenant', '=', tenant)
-          .where('id', '=', id)
-          .where('state', '=', 'running')
-          .where('leased_until', '<=', now())
-          .returningAll()
-          .executeTakeFirst()
-        if (row !== undefined) taken.push(toCheck(row))
-      }
-      return taken
+      return rows.map(({ tenant, id, leased_until }) => ({ tenant, id, leasedUntilMs: leased_until.getTime() }))
+    },
+
+    async takeOver({ tenant, id, leasedUntilMs }, owner, leaseMs) {
+      const row = await db
+        .updateTable('checks')
+        .set({ lease_owner: owner, leased_until: now(leaseMs), updated_at: now() })
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .where('state', '=', 'running')
+        .where('leased_until', '=', new Date(leasedUntilMs))
+        .where('lease_owner', '!=', owner)
+        .returningAll()
+        .executeTakeFirst()
+      return row === undefined ? null : toCheck(row)
     },
 
     async saveProgress(rows, owner, leaseMs) {
