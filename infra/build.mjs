@@ -22,6 +22,9 @@ const externalPackages = {
 
 /** Services that have the analyzer in them bring its thread for training along. */
 const trainsForests = ['analyzer', 'all-in-one']
+/** Those that have the gateway in them bring its thread for reports along. */
+const printsReports = ['gateway', 'all-in-one']
+const pdfWorker = 'services/gateway/src/reports/pdf/pdf-worker.ts'
 const forestWorker = 'services/analyzer/src/detectors/isolation-forest/forest-worker.ts'
 
 async function bundleServices() {
@@ -36,6 +39,7 @@ async function bundleServices() {
         entryPoints: {
           main: join(root, 'services', name, 'src/main.ts'),
           'chdb-child': join(root, 'services/platform/src/analytics/chdb-child.ts'),
+          ...(printsReports.includes(name) && { 'pdf-worker': join(root, pdfWorker) }),
           ...(trainsForests.includes(name) && { 'forest-worker': join(root, forestWorker) }),
         },
         outdir,

@@ -31,6 +31,9 @@ import { createDesk } from './monitor/ask.ts'
 import { createMonitorServer } from './monitor/service.ts'
 import type { CacheLine } from './queries/cache.ts'
 import { createCaches, type GatewayCaches } from './queries/caches.ts'
+import { createPdfPress } from './reports/pdf/pdf-press.ts'
+import { createReportMaker, type ReportMaker } from './reports/report-maker.ts'
+import { reportRoutes } from './reports/report-routes.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { analyticsRoutes } from './routes/analytics.ts'
@@ -68,6 +71,7 @@ export interface GatewayParts {
   readonly rebuilder: Rebuilder
   readonly stores: Stores
   readonly settingsPublisher: SettingsPublisher
+  readonly reports: ReportMaker
   /** The six operations over gRPC. */
   readonly monitor: GrpcServer
   /** Every route of the API, with its schemas. */
@@ -111,6 +115,13 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     metrics,
   })
   const checks = checksOf(deps)
+  const reports = createReportMaker({
+    ...deps,
+    store: deps.analytics,
+    estate,
+    press: createPdfPress(),
+    retentionMs: config.retention.rollupMs,
+  })
   const routeDeps: AllRouteDeps = {
     estate,
     history,
@@ -124,6 +135,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
     logProcesses,
+    reports,
     version: VERSION,
     startedAtMs: clock.nowMs(),
     caches: () => cacheLines(caches),
@@ -145,6 +157,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     rebuilder,
     stores,
     settingsPublisher,
+    reports,
     monitor: createMonitorServer(
       { bind: config.bind, port: config.monitorPort, tls: config.tls },
       { desk: createDesk(routes, { authenticator }), logger },
@@ -198,7 +211,7 @@ type AllRouteDeps = OperationsRouteDeps &
   LogRouteDeps &
   DeadLetterRouteDeps &
   PreviewRouteDeps &
-  Pick<Stores, 'channels'>
+  Pick<Stores, 'channels'> & { readonly reports: ReportMaker }
 
 function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
@@ -222,6 +235,7 @@ function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRo
     ...sourcePreviewRoutes(deps),
     ...deadLetterRoutes(deps),
     ...operationsRoutes(deps),
+    ...reportRoutes(deps),
     ...agentRoutes({ agentFile }),
   ]
   let document: Record<string, unknown> | undefined

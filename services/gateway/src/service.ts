@@ -132,6 +132,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       await parts.monitor.stop()
       await closeServer(server)
       server = undefined
+      await parts.reports.stop()
       await parts.settingsPublisher.stop()
       await parts.feed.stop()
       await parts.rebuilder.stop()

@@ -59,6 +59,13 @@ export const routePermissions: Readonly<Record<string, RoutePermission>> = {
   'GET /api/v1/logs/patterns': 'estate:read',
   'GET /api/v1/logs/{id}/context': 'estate:read',
 
+  'GET /api/v1/reports/completion.json': 'estate:read',
+  'GET /api/v1/reports/completion.pdf': 'estate:read',
+  'GET /api/v1/reports/completion.csv': 'estate:read',
+  'GET /api/v1/reports/performance.json': 'estate:read',
+  'GET /api/v1/reports/performance.pdf': 'estate:read',
+  'GET /api/v1/reports/performance.csv': 'estate:read',
+
   // A new host fetches the agent with the key that the agent will send with.
   'GET /api/v1/agent': 'signed-in',
   'GET /api/v1/sources': 'operations:read',
