@@ -8,6 +8,7 @@ import { alertsAndVerdicts } from './migrations/0004-alerts.ts'
 import { sourcesAndRequests } from './migrations/0005-sources.ts'
 import { flowsAndChecks } from './migrations/0006-flows.ts'
 import { vaultAndCredentials } from './migrations/0007-vault.ts'
+import { reportSchedules } from './migrations/0008-reports.ts'
 import type { Database } from './tables.ts'
 
 /** The few words in which the databases differ. */
@@ -36,6 +37,7 @@ const migrations: readonly Migration[] = [
   sourcesAndRequests,
   flowsAndChecks,
   vaultAndCredentials,
+  reportSchedules,
 ]
 
 interface MigrationTables extends Database {

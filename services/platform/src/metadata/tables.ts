@@ -29,6 +29,9 @@ export interface Database {
   network_policies: NetworkPoliciesTable
   vault_keys: VaultKeysTable
   credentials: CredentialsTable
+  report_schedules: ReportSchedulesTable
+  report_files: ReportFilesTable
+  report_deliveries: ReportDeliveriesTable
 }
 
 /** What JSON can say. */
@@ -401,6 +404,59 @@ export interface CredentialsTable {
   last_used_at: Date | null
 }
 
+/** Key (tenant, id). A report that is made again and again and sent by mail. */
+export interface ReportSchedulesTable {
+  tenant: string
+  id: string
+  name: string
+  active: boolean
+  /** What is made, when, and for whom. */
+  value: Json
+  version: number
+  /** When it is made next. */
+  due_at: Date
+  /** Attempts to make the one that is due. */
+  attempts: number
+  lease_owner: string | null
+  leased_until: Date
+  /** Why the last one could not be made; null after one that was. */
+  last_error: string | null
+  created_at: Date
+  updated_at: Date
+  updated_by: string
+}
+
+/** Key (tenant, id). What is sent: a mail with its attachments, the same for every recipient. */
+interface ReportFilesTable {
+  tenant: string
+  id: string
+  schedule: string
+  subject: string
+  message: string
+  /** A list of `{name, contentType, content}`, the content as base64; empty once nobody waits for it. */
+  attachments: Json
+  created_at: Date
+}
+
+/** Key (tenant, id). The outbox of reports: as `alert_deliveries`, each about a file. */
+export interface ReportDeliveriesTable {
+  tenant: string
+  /** Also the id that receivers see, the same on every attempt. */
+  id: string
+  file: string
+  channel: string
+  target: string
+  payload: Json
+  state: 'pending' | 'delivered' | 'failed' | 'withdrawn'
+  attempts: number
+  created_at: Date
+  next_attempt_at: Date
+  delivered_at: Date | null
+  leased_until: Date
+  lease_owner: string | null
+  last_error: string | null
+}
+
 /** One row. */
 interface InstallTable {
   id: string
@@ -438,10 +494,12 @@ export const columnKinds = {
   requested_at: 'date',
   saved_at: 'date',
   effective_at: 'date',
+  due_at: 'date',
   tags: 'json',
   recipients: 'json',
   hosts: 'json',
   payload: 'json',
+  attachments: 'json',
   value: 'json',
   detail: 'json',
   answer: 'json',
