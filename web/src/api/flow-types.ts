@@ -237,7 +237,7 @@ export interface Comparison {
     readonly b: ComparedStep | null
     readonly differenceMs: number | null
     readonly ratio: number | null
-    readonly normal: { readonly median: number | null; readonly spread: number | null } | number | null
+    readonly normal: { readonly median: number | null; readonly spread: number | null } | null
   }[]
 }
 
@@ -257,8 +257,8 @@ export interface FlowValidation {
 
 export interface FlowVersion {
   readonly version: number
-  readonly createdAt: string
-  readonly createdBy: string
+  readonly savedAt: string
+  readonly savedBy: string
   readonly definition?: FlowDefinition
 }
 
@@ -295,10 +295,11 @@ export interface CheckTypeInfo {
 
 export interface GalleryExample {
   readonly id: string
-  readonly name: string
-  readonly description: string
-  readonly category?: string
-  readonly stepCount?: number
+  readonly title: string
+  readonly about: string
+  /** What to put in, one sentence each, before it can succeed; empty when it runs as it is. */
+  readonly needs: readonly string[]
+  readonly definition?: { readonly steps: readonly unknown[]; readonly category?: string }
 }
 
 export interface CredentialName {

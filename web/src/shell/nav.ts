@@ -13,6 +13,12 @@ export const navItems: readonly NavItem[] = [
   { name: 'Overview', to: '/', icon: 'home', routes: ['overview'] },
   { name: 'Hosts', to: '/hosts', icon: 'host', routes: ['hosts', 'host'] },
   { name: 'Machines', to: '/machines', icon: 'device', routes: ['machines'] },
+  {
+    name: 'Flows',
+    to: '/flows',
+    icon: 'flow',
+    routes: ['flows', 'flow', 'flow-run', 'flow-runs', 'flow-trend', 'flow-compare', 'flow-new', 'flow-edit'],
+  },
   { name: 'Logs', to: '/logs', icon: 'log', routes: ['logs'] },
   { name: 'Alerts', to: '/alerts', icon: 'alert', routes: ['alerts', 'alert', 'anomalies'] },
   {
