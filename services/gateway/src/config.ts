@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { networkSettings } from '@driftline/checks/network-settings'
 import { AppError } from '@driftline/platform/errors'
 import { readSettings, type SettingsSource, setting } from '@driftline/platform/settings'
 import { count, durationMs, port } from '@driftline/platform/units'
@@ -84,6 +85,7 @@ export const gatewaySettings = {
     '30d',
     'Life of 1-minute roll-ups',
   ),
+  ...networkSettings,
 } as const
 
 /** Of the gateway as a process of its own, which then makes the first account. */
@@ -112,6 +114,8 @@ export interface GatewayConfig {
   readonly live: LiveLimits
   readonly estate: EstateLimits
   readonly retention: { readonly rawMs: number; readonly rollupMs: number }
+  /** What the checker may reach besides, to be shown: it has the same setting. */
+  readonly presetNetworks: readonly string[]
 }
 
 /** Errors: `config_invalid`. */
@@ -152,5 +156,6 @@ export function readGatewayConfig(source: SettingsSource): GatewayConfig {
       findings: { openAnomalies: 5000, closedAnomalies: 1000, alerts: 5000 },
     },
     retention: { rawMs: settings.rawRetention, rollupMs: settings.dataRetention },
+    presetNetworks: settings.allowedPrivateNetworks,
   })
 }

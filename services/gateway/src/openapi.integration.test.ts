@@ -59,6 +59,9 @@ const requests: Record<string, { path?: string; body?: unknown; token?: null }> 
     body: { topic: 'a/b', mapping: { topic: 'a/{machine}', process: 'device:a:{machine}' } },
   },
   'POST /api/v1/source-previews': { body: { kind: 'mqtt', definition: BROKER } },
+  'POST /api/v1/credentials': { body: { name: 'made', kind: 'bearer', hosts: ['x.example'], fields: { token: 't' } } },
+  'PUT /api/v1/credentials/{name}': { body: { about: 'changed', version: 1 } },
+  'PUT /api/v1/settings/network': { body: { policy: { allowedNetworks: ['10.0.0.0/8'] }, version: 0 } },
   'POST /api/v1/dead-letters/replay': { body: { filter: { reason: 'none' } } },
   'GET /api/v1/query': { path: `/api/v1/query?process=${NGINX}&metric=process.cpu.usage` },
 }
@@ -143,6 +146,16 @@ describe('real answers', () => {
       const body = { kind: 'mqtt', name: `s${++names}`, definition: BROKER }
       const made = await kit.request('/api/v1/sources', { method: 'POST', body })
       return path.replace('{id}', made.body.source)
+    }
+    if (path === '/api/v1/credentials/{name}') {
+      const body = {
+        name: `c${++names}`,
+        kind: 'basic',
+        hosts: ['x.example'],
+        fields: { username: 'u', password: 'p' },
+      }
+      await kit.request('/api/v1/credentials', { method: 'POST', body })
+      return path.replace('{name}', body.name)
     }
     if (path.startsWith('/api/v1/source-previews/')) {
       const body = { kind: 'mqtt', definition: BROKER }

@@ -29,6 +29,7 @@ import { createLogProcesses } from './logs/log-processes.ts'
 import { createLogTail } from './logs/log-tail.ts'
 import { createDesk } from './monitor/ask.ts'
 import { createMonitorServer } from './monitor/service.ts'
+import { type NetworkRouteDeps, networkRoutes } from './network/network-routes.ts'
 import type { CacheLine } from './queries/cache.ts'
 import { createCaches, type GatewayCaches } from './queries/caches.ts'
 import { createPdfPress } from './reports/pdf/pdf-press.ts'
@@ -57,6 +58,7 @@ import { sourceRoutes } from './routes/sources.ts'
 import { userRoutes } from './routes/users.ts'
 import type { GatewayDeps } from './service.ts'
 import { listSources } from './sources/source-views.ts'
+import { credentialRoutes } from './vault/credential-routes.ts'
 import { DEFAULT_TENANT, VERSION } from './version.ts'
 import { createWeb } from './web/static.ts'
 
@@ -131,6 +133,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     ...stores,
     metadata: deps.metadata,
     sealer: deps.sealer,
+    presetNetworks: config.presetNetworks,
     publishSettings: settingsPublisher.publish,
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
@@ -211,7 +214,8 @@ type AllRouteDeps = OperationsRouteDeps &
   LogRouteDeps &
   DeadLetterRouteDeps &
   PreviewRouteDeps &
-  Pick<Stores, 'channels'> & { readonly reports: ReportMaker }
+  NetworkRouteDeps &
+  Pick<Stores, 'channels' | 'credentials'> & { readonly reports: ReportMaker }
 
 function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
@@ -233,6 +237,8 @@ function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRo
     ...channelRoutes(deps),
     ...sourceRoutes(deps),
     ...sourcePreviewRoutes(deps),
+    ...credentialRoutes(deps),
+    ...networkRoutes(deps),
     ...deadLetterRoutes(deps),
     ...operationsRoutes(deps),
     ...reportRoutes(deps),

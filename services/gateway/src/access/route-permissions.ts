@@ -86,6 +86,16 @@ export const routePermissions: Readonly<Record<string, RoutePermission>> = {
   'POST /api/v1/dead-letters/replay': 'sources:write',
   'GET /api/v1/status': 'operations:read',
   'GET /api/v1/settings/retention': 'operations:read',
+
+  // Who defines flows sees names, kinds and hosts; the rest only who may also write.
+  'GET /api/v1/credentials': 'flows:write',
+  'GET /api/v1/credentials/{name}': 'credentials:write',
+  'POST /api/v1/credentials': 'credentials:write',
+  'PUT /api/v1/credentials/{name}': 'credentials:write',
+  'DELETE /api/v1/credentials/{name}': 'credentials:write',
+  'POST /api/v1/credentials/rotation': 'credentials:write',
+  'GET /api/v1/settings/network': 'operations:read',
+  'PUT /api/v1/settings/network': 'network:write',
 }
 
 export function routeKey(route: Pick<AnyRoute, 'method' | 'path'>): string {

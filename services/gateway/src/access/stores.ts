@@ -1,3 +1,5 @@
+import { createNetworkPolicyStore, type NetworkPolicyStore } from '@driftline/checks/network-policy-store'
+import { type CredentialStore, createCredentialStore } from '@driftline/checks/vault/credential-store'
 import { createSourceAsks, type SourceAsks } from '@driftline/ingest/source-asks'
 import { createSourceStore, type SourceStore } from '@driftline/ingest/source-store'
 import type { Sealer } from '@driftline/platform/access/sealing'
@@ -21,6 +23,8 @@ export interface Stores {
   readonly channels: ChannelStore
   readonly sources: SourceStore
   readonly sourceAsks: SourceAsks
+  readonly credentials: CredentialStore
+  readonly networkPolicies: NetworkPolicyStore
 }
 
 export function createStores(deps: { metadata: Metadata; sealer: Sealer; clock: Clock; logger: Logger }): Stores {
@@ -34,5 +38,7 @@ export function createStores(deps: { metadata: Metadata; sealer: Sealer; clock: 
     channels: createChannelStore(deps),
     sources: createSourceStore(deps),
     sourceAsks: createSourceAsks(deps),
+    credentials: createCredentialStore(deps),
+    networkPolicies: createNetworkPolicyStore(deps),
   }
 }
