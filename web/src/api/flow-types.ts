@@ -257,8 +257,8 @@ export interface FlowValidation {
 
 export interface FlowVersion {
   readonly version: number
-  readonly savedAt: string
-  readonly savedBy: string
+  readonly createdAt: string
+  readonly createdBy: string
   readonly definition?: FlowDefinition
 }
 

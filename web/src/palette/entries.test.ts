@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Entry, parseClock, search } from './entries.ts'
+import { type Entry, flowEntries, parseClock, search } from './entries.ts'
 
 const entry = (group: Entry['group'], text: string, tags: string[] = []): Entry => ({
   id: text,
@@ -40,4 +40,14 @@ it('reads times as the last moment the clock said so', () => {
   expect(parseClock('@14:02', now)).toBe(new Date(2026, 10, 17, 14, 2).getTime())
   expect(parseClock('@23:59:59', now)).toBe(new Date(2026, 10, 16, 23, 59, 59).getTime())
   for (const bad of ['@25:00', '@12', '14:02', '@1:2']) expect(parseClock(bad, now)).toBeNull()
+})
+it('offers each flow once, and its check to those who may', () => {
+  const flow = { id: 'flow:a', name: 'A', health: 'ok', category: 'Web', description: '', tags: [] } as const
+  const done: string[] = []
+  const run = { open: (id: string) => done.push(`open ${id}`), check: (id: string) => done.push(`check ${id}`) }
+  const found = flowEntries(flow, { isProcess: false, mayRun: true }, run)
+  expect(found.map((one) => one.text)).toEqual(['flow/a', 'Check A'])
+  for (const one of found) one.run()
+  expect(done).toEqual(['open flow:a', 'check flow:a'])
+  expect(flowEntries(flow, { isProcess: true, mayRun: false }, run)).toEqual([])
 })

@@ -1,3 +1,4 @@
+import type { FlowItem } from '../api/flow-types.ts'
 import type { ProcessItem } from '../api/types.ts'
 import type { IconName } from '../components/icons.ts'
 import type { GlyphState } from '../components/StatusGlyph.vue'
@@ -46,6 +47,37 @@ export function processEntry(item: ProcessItem, open: (item: ProcessItem) => voi
     tags: item.tags,
     run: () => open(item),
   }
+}
+
+/** A flow that no run has made a process of yet, and the action that checks one. */
+export function flowEntries(
+  flow: Pick<FlowItem, 'id' | 'name' | 'health' | 'category' | 'description' | 'tags'>,
+  { isProcess, mayRun }: { readonly isProcess: boolean; readonly mayRun: boolean },
+  run: { readonly open: (id: string) => void; readonly check: (id: string) => void },
+): Entry[] {
+  const { path, last } = readableId(flow.id)
+  const entries: Entry[] = []
+  if (!isProcess)
+    entries.push({
+      id: flow.id,
+      group: 'Processes',
+      icon: 'flow',
+      text: path + last,
+      quietUntil: path.length,
+      status: flow.health,
+      detail: flow.description || flow.category,
+      tags: flow.tags,
+      run: () => run.open(flow.id),
+    })
+  if (mayRun)
+    entries.push({
+      id: `check ${flow.id}`,
+      group: 'Actions',
+      icon: 'play',
+      text: `Check ${flow.name}`,
+      run: () => run.check(flow.id),
+    })
+  return entries
 }
 
 /**

@@ -39,6 +39,7 @@ export function useActions() {
     page('Anomalies', '/anomalies', 'anomaly'),
     page('Dead letters', '/sources/dead-letters', 'source'),
     ...(session.permits('sources:write') ? [page('Add a source', '/sources/new', 'plus')] : []),
+    ...(session.permits('flows:write') ? [page('New flow', '/flows/new', 'plus')] : []),
     page('Account and password', '/settings/account', 'gear'),
     ...(session.isAdmin ? [page('API keys', '/settings/keys', 'key'), page('Users', '/settings/users', 'gear')] : []),
     page('Retention and its cost', '/settings/retention', 'gear'),
