@@ -12,11 +12,13 @@ import {
   ProcessEndsSchema,
   type ProcessIdentities,
   ProcessIdentitiesSchema,
+  RunEventSchema,
   SeriesBatchSchema,
   SettingsChangeSchema,
   topics,
 } from '@driftline/proto'
 import { findingOfPattern, findingOfRecord } from './detection/point-findings.ts'
+import { factsOfRun } from './detection/runs/run-facts.ts'
 import type { HostFacts } from './model/state.ts'
 import type { AnalyzerEvent, Origin } from './step.ts'
 
@@ -60,6 +62,10 @@ function decodeValue({ topic, value }: BusRecord, origin: Origin): Verdict<Analy
   if (topic === topics.logPatterns.name) {
     const finding = findingOfPattern(fromBinary(LogPatternSchema, value))
     return finding === null ? skip('still_learning') : emit({ kind: 'point', origin, finding })
+  }
+  if (topic === topics.runs.name) {
+    const facts = factsOfRun(fromBinary(RunEventSchema, value))
+    return facts === null ? skip('not_running_yet') : emit({ kind: 'run', origin, facts })
   }
   const snapshot = fromBinary(PackedSnapshotSchema, value)
   const frame = { timeMs: Number(snapshot.timeMs), keyFrame: snapshot.keyFrame, ...decodeTable(snapshot.table) }

@@ -25,6 +25,7 @@ export const inputTopics = [
   topics.samples.name,
   topics.flaggedRecords.name,
   topics.logPatterns.name,
+  topics.runs.name,
   topics.ticks.name,
 ]
 /** What is said once and holds from then on: read again from the beginning by who has no checkpoint. */

@@ -4,6 +4,7 @@ import { createDetectionEngine, type DetectionEngine } from './detection/engine.
 import type { DetectionOutput, EngineDeps } from './detection/engine-core.ts'
 import type { PointFinding } from './detection/point-findings.ts'
 import { engineParts } from './detection/registry.ts'
+import type { RunFacts } from './detection/runs/run-facts.ts'
 import { closeBucket, type KpiRows } from './model/close.ts'
 import { ownTrack, passedOver } from './model/columns.ts'
 import { feedDetection } from './model/feed-detection.ts'
@@ -43,6 +44,7 @@ export type AnalyzerEvent =
   | { readonly kind: 'snapshot'; readonly origin: Origin; readonly frame: Frame; readonly facts: HostFacts | null }
   | { readonly kind: 'settings'; readonly change: SettingsChange }
   | { readonly kind: 'point'; readonly origin: Origin; readonly finding: PointFinding }
+  | { readonly kind: 'run'; readonly origin: Origin; readonly facts: RunFacts }
   | { readonly kind: 'tick'; readonly storedAtMs: number }
 
 export interface Origin {
@@ -118,7 +120,10 @@ function apply(config: StepConfig, partition: Partition, event: AnalyzerEvent, o
   if (event.kind === 'series') applySeries(config, partition, event.series, event.hostKey, outcome)
   else if (event.kind === 'tick') {
     noteTick(partition.state.outages, event.storedAtMs)
-    for (const host of partition.state.hosts.values()) advance(config, partition, host, event.storedAtMs, outcome)
+    for (const host of partition.state.hosts.values()) {
+      advance(config, partition, host, event.storedAtMs, outcome)
+      passRunTime(partition, host, event.storedAtMs)
+    }
   } else {
     const host = hostOf(config, partition, event.origin)
     if (host === null) {
@@ -129,6 +134,11 @@ function apply(config: StepConfig, partition: Partition, event: AnalyzerEvent, o
     advance(config, partition, host, event.origin.storedAtMs, outcome)
     if (event.kind === 'point') {
       applyPoint(partition, host, event.finding, event.origin.storedAtMs)
+      return
+    }
+    if (event.kind === 'run') {
+      const process = processOfSlot(host, 0, partition.engine)
+      if (process !== -1) partition.engine.takeRun(host.unit, process, event.facts, event.origin.storedAtMs)
       return
     }
     if (event.kind === 'samples') applySamples(config, partition, host, event.columns, event.origin.storedAtMs, outcome)
@@ -301,6 +311,12 @@ function wait(config: StepConfig, { state }: Partition, sample: WaitingSample, o
 function applyPoint({ engine }: Partition, host: HostState, finding: PointFinding, storedAtMs: number): void {
   const process = processOfSlot(host, 0, engine)
   if (process !== -1) engine.takePoint(host.unit, process, finding, storedAtMs)
+}
+
+/** Ticks alone let time pass for runs: a step that takes too long must be seen before it ends. */
+function passRunTime({ engine, state }: Partition, { unit, processNumber }: HostState, tickMs: number): void {
+  const process = processNumber[0]!
+  if (process !== -1) engine.passRunTime(unit, process, tickMs, (sinceMs) => heardMs(state.outages, sinceMs, tickMs))
 }
 
 function applySnapshot(

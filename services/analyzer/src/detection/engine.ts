@@ -20,6 +20,8 @@ import { ask, awaitModel, type EngineBucket, judge, learnPast, passTime, put, ta
 import { endLesson } from './lessons.ts'
 import { createMinuteState, createMinutes } from './minutes.ts'
 import { endPoints, type PointFinding, takePoint } from './point-findings.ts'
+import type { RunFacts } from './runs/run-facts.ts'
+import { endRuns, passRunTime, takeRun } from './runs/run-findings.ts'
 import { createSettingsLookup } from './settings-lookup.ts'
 import { createSettingsTable } from './settings-table.ts'
 import { createTrackTable, createTrackTableState, processFlag, type TrackTable } from './track-table.ts'
@@ -48,6 +50,10 @@ export interface DetectionEngine {
   judge(unit: number, bucket: EngineBucket): void
   /** Tells of something that happened at one moment; `nowMs` is when the bus stored it. */
   takePoint(unit: number, process: number, finding: PointFinding, nowMs: number): void
+  /** Takes a transition of a run of a flow in; `nowMs` is when the bus stored it. */
+  takeRun(unit: number, process: number, facts: RunFacts, nowMs: number): void
+  /** Time passes for runs: `heardMs` is how much of it passed since a moment while the product was up. */
+  passRunTime(unit: number, process: number, nowMs: number, heardMs: (sinceMs: number) => number): void
   passTime(unit: number, nowMs: number): void
   /** Learns from a minute of the past what is usual; before the first live bucket of the unit. */
   learnPast(unit: number, minuteMs: number): void
@@ -104,6 +110,8 @@ export function createDetectionEngine(
     },
     judge: (unit, bucket) => judge(core, unit, bucket),
     takePoint: (unit, process, finding, nowMs) => takePoint(core, unit, process, finding, nowMs),
+    takeRun: (unit, process, facts, nowMs) => takeRun(core, unit, process, facts, nowMs),
+    passRunTime: (unit, process, nowMs, heardMs) => passRunTime(core, unit, process, nowMs, heardMs),
     passTime: (unit, nowMs) => passTime(core, unit, nowMs),
     learnPast: (unit, minuteMs) => learnPast(core, unit, minuteMs),
     applySettings: (change) => applySettings(core, change),
@@ -254,6 +262,7 @@ function forgetUnit(core: Core, unit: number): void {
   const state = unitOf(core, unit)
   endExcursions(core.excursionDeps, state, null, state.toldMs)
   endPoints(core, state, state.toldMs)
+  endRuns(core, unit, state, state.toldMs)
   const { processUnit, processSize } = core.table.state
   for (let process = 0; process < processSize; process++) {
     if (processUnit[process] === unit) forgetProcess(core, process)

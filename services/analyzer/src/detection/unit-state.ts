@@ -1,6 +1,7 @@
 import type { Excursion } from './excursion.ts'
 import type { Lesson } from './lessons.ts'
 import type { OpenPoint } from './point-findings.ts'
+import type { FlowMemory } from './runs/run-memory.ts'
 
 /** What detection knows of one unit: a host with its processes, a device, a service. Plain data, stored as it is. */
 export interface UnitState {
@@ -23,6 +24,8 @@ export interface UnitState {
   readonly excursions: Map<string, Excursion>
   /** Findings of one moment that are still open, oldest first. */
   readonly points: OpenPoint[]
+  /** Of a flow, once it has run. */
+  runs?: FlowMemory
 }
 
 const INITIAL_TOUCHED = 16

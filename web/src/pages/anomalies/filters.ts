@@ -16,6 +16,9 @@ export const knownTypes: readonly string[] = [
   'flapping',
   'process_death',
   'restart_loop',
+  'run_failed',
+  'step_slow',
+  'run_slow',
 ]
 /** How far back the list looks; the default is everything that is kept. */
 export const spans = ['1h', '24h', '7d'] as const
