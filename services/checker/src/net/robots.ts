@@ -43,12 +43,14 @@ interface Kept {
   readonly untilMs: number
 }
 
-export function createRobots(deps: {
+export interface RobotsDeps {
   readonly http: GuardedHttp
   readonly guard: Pick<AddressGuard, 'isExempt'>
   readonly policies: NetworkPolicies
   readonly clock: Clock
-}): Robots {
+}
+
+export function createRobots(deps: RobotsDeps): Robots {
   const kept = new Map<string, Kept>()
   return {
     async rulesFor(url, use) {
@@ -73,8 +75,23 @@ export function createRobots(deps: {
   }
 }
 
-/** Says that a page is not to be fetched. */
-export function robotsRefusal(url: string): CheckFailure {
+/** One memory of rules for all that fetch through the same client, and no longer than that one lives. */
+const robotsOf = new WeakMap<GuardedHttp, Robots>()
+
+/**
+ * The rules for an address that they allow to be fetched. An address that is none is left to whoever fetches it.
+ * Errors: as `Robots.rulesFor`, and `robots_refused` when the rules do not allow it.
+ */
+export async function requireRobots(deps: RobotsDeps, use: RobotsUse, url: string): Promise<RobotRules> {
+  if (!URL.canParse(url) || !/^https?:/i.test(url)) return ALLOW_ALL
+  const robots = robotsOf.get(deps.http) ?? createRobots(deps)
+  robotsOf.set(deps.http, robots)
+  const rules = await robots.rulesFor(url, use)
+  if (!rules.allows(url)) throw robotsRefusal(url)
+  return rules
+}
+
+function robotsRefusal(url: string): CheckFailure {
   const { origin, pathname, hostname } = new URL(url)
   return new CheckFailure(
     'robots_refused',

@@ -4,7 +4,7 @@ import type { CheckAnswer, CheckContext, CheckTools, CreateCheckType } from '../
 import { createReadPage, type Page, type ReadPage } from '../../facts/selectors.ts'
 import { createTimeLimit } from '../../facts/time-limit.ts'
 import type { HttpAnswer } from '../../net/guarded-http.ts'
-import { createRobots, type RobotRules, type Robots, robotsRefusal } from '../../net/robots.ts'
+import { requireRobots } from '../../net/robots.ts'
 import { askHttp, bodyEvidence, bodyText, headerFact, httpResult, latencyFact, mediaTypeOf } from '../http/ask-http.ts'
 import { type Crawl, crawlFrom } from './crawl.ts'
 import { crawlFaults, crawlResult } from './crawl-words.ts'
@@ -15,14 +15,16 @@ const LINKS_SHOWN_MAX = 1000
 
 export const createWebPageType: CreateCheckType<'web_page'> = (tools) => {
   const readPage = createReadPage({ limit: createTimeLimit(FACT_MS_MAX) })
-  const robots = createRobots(tools)
-  return { name: 'web_page', run: (config, context) => run({ ...tools, readPage, robots }, config, context) }
+  return { name: 'web_page', run: (config, context) => run({ ...tools, readPage }, config, context) }
 }
 
-type Tools = CheckTools & { readonly readPage: ReadPage; readonly robots: Robots }
+type Tools = CheckTools & { readonly readPage: ReadPage }
 
 async function run(tools: Tools, config: WebPageConfig, context: CheckContext): Promise<CheckAnswer> {
-  const rules = await rulesOf(tools, config, context)
+  if (!config.respectRobots) {
+    context.log('robots.txt is asked all the same, unless an administrator lists the host as one’s own')
+  }
+  const rules = await requireRobots(tools, context, config.url)
   const headers = { accept: 'text/html, application/xhtml+xml, */*;q=0.8' }
   const { answer, cookies, faults } = await askHttp(tools, context, config, { method: 'GET', headers })
   let parsed: Page | undefined
@@ -44,17 +46,6 @@ async function run(tools: Tools, config: WebPageConfig, context: CheckContext): 
     faults: crawl === null ? faults : [...faults, ...crawlFaults(crawl)],
     ...bodyEvidence(answer),
   }
-}
-
-async function rulesOf({ robots }: Tools, config: WebPageConfig, context: CheckContext): Promise<RobotRules> {
-  if (!URL.canParse(config.url) || !/^https?:/i.test(config.url)) return { allows: () => true, crawlDelayMs: 0 }
-  const { tenant, signal } = context
-  const log = (text: string): void => context.log(text)
-  if (!config.respectRobots)
-    log('robots.txt is asked all the same, unless an administrator lists the host as one’s own')
-  const rules = await robots.rulesFor(config.url, { tenant, signal, log })
-  if (!rules.allows(config.url)) throw robotsRefusal(config.url)
-  return rules
 }
 
 function factOf(
