@@ -267,6 +267,20 @@ describe('waiting', () => {
     expect([await answer.fact('count'), answer.faults]).toEqual([1, []])
   })
 
+  test('ends when an assertion holds', async () => {
+    const metric = 'queue.length'
+    await keepSamples('host:web-2', metric, [[30, 9]])
+    const answering = runs.metric({
+      process: 'host:web-2',
+      metric,
+      waitSeconds: 20,
+      assertions: [{ of: 'value', is: 'at_most', value: 3 }],
+    })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await keepSamples('host:web-2', metric, [[0, 2]])
+    expect(await (await answering).fact('value')).toBe(2)
+  })
+
   test('ends with its time, and says what was missing', async () => {
     lines.length = 0
     const answer = await runs.log({ contains: 'never', waitSeconds: 1 })

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Assertion } from '@driftline/checks/types/parts'
+import { judge } from '../../assess/assertions.ts'
 import type { CheckAnswer, CheckContext } from '../../check-type.ts'
 
 const FIRST_PAUSE_MS = 250
@@ -12,17 +13,13 @@ export interface WaitWish {
   readonly assertions: readonly Assertion[]
 }
 
-/** Whether all assertions hold, and nothing is wrong by itself that none is about. */
-export type Holds = (answer: CheckAnswer, assertions: readonly Assertion[]) => Promise<boolean>
-
 /**
- * Asks again until what it answers holds, or the wait or the attempt is nearly over; then it answers what it found
+ * Asks again until what it answers is as wanted, or the wait or the attempt is nearly over; then it answers what it found
  * last. Pauses grow from 250 ms to 1 s, and are never shorter than a question takes. Errors: those of `ask`.
  */
 export async function askUntil(
   context: Pick<CheckContext, 'signal' | 'deadlineMs' | 'log'>,
   wish: WaitWish,
-  holds: Holds,
   ask: () => Promise<CheckAnswer>,
 ): Promise<CheckAnswer> {
   const beganMs = performance.now()
@@ -31,7 +28,7 @@ export async function askUntil(
   for (let questions = 1; ; questions++) {
     const askedMs = performance.now()
     const answer = await ask()
-    if (wish.waitSeconds === 0 || (await holds(answer, wish.assertions))) return answer
+    if (wish.waitSeconds === 0 || (await judge(answer, wish.assertions)) === null) return answer
     const nowMs = performance.now()
     const next = Math.max(pauseMs, nowMs - askedMs)
     if (nowMs + next > endMs) {

@@ -7,7 +7,6 @@ import {
   type CheckTools,
   type CreateCheckType,
 } from '../../check-type.ts'
-import { holds } from '../known/holds.ts'
 import { askStore } from '../known/store-questions.ts'
 import { askUntil } from '../known/waiting.ts'
 import { secondsInWords } from '../known/words.ts'
@@ -25,7 +24,7 @@ const LINE_LENGTH_MAX = 16_384
 /** Lines of a log, from what was received already. */
 export const createLogType: CreateCheckType<'log'> = (tools) => ({
   name: 'log',
-  run: (config, context) => askUntil(context, config, holds, () => ask(tools, config, context)),
+  run: (config, context) => askUntil(context, config, () => ask(tools, config, context)),
 })
 
 async function ask({ analytics, clock }: CheckTools, config: LogConfig, context: CheckContext): Promise<CheckAnswer> {

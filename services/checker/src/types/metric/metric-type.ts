@@ -6,7 +6,6 @@ import {
   type CheckTools,
   type CreateCheckType,
 } from '../../check-type.ts'
-import { holds } from '../known/holds.ts'
 import { readWindow, seriesOf } from '../known/series-values.ts'
 import { askUntil } from '../known/waiting.ts'
 import { secondsInWords, seriesInWords } from '../known/words.ts'
@@ -14,7 +13,7 @@ import { secondsInWords, seriesInWords } from '../known/words.ts'
 /** A metric of any process over the last while, from what was received already. */
 export const createMetricType: CreateCheckType<'metric'> = (tools) => ({
   name: 'metric',
-  run: (config, context) => askUntil(context, config, holds, () => ask(tools, config, context)),
+  run: (config, context) => askUntil(context, config, () => ask(tools, config, context)),
 })
 
 async function ask(

@@ -6,7 +6,6 @@ import {
   type CheckTools,
   type CreateCheckType,
 } from '../../check-type.ts'
-import { holds } from '../known/holds.ts'
 import { readWindow, seriesOf } from '../known/series-values.ts'
 import { askUntil } from '../known/waiting.ts'
 import { secondsInWords, seriesInWords } from '../known/words.ts'
@@ -18,7 +17,7 @@ const RAW_MS = 86_400_000
 /** The latest value of a device's metric, from what was received already. */
 export const createMqttType: CreateCheckType<'mqtt'> = (tools) => ({
   name: 'mqtt',
-  run: (config, context) => askUntil(context, config, holds, () => ask(tools, config, context)),
+  run: (config, context) => askUntil(context, config, () => ask(tools, config, context)),
 })
 
 async function ask({ analytics, clock }: CheckTools, config: MqttConfig, context: CheckContext): Promise<CheckAnswer> {
