@@ -177,6 +177,31 @@ const routes: RouteRecordRaw[] = [
         meta: { title: 'Users' },
       },
       {
+        path: 'credentials',
+        name: 'credentials',
+        component: () => import('./pages/settings/CredentialsSection.vue'),
+        meta: { title: 'Credentials' },
+      },
+      {
+        path: 'credentials/new',
+        name: 'credential-new',
+        component: () => import('./pages/settings/CredentialEditor.vue'),
+        meta: { title: 'Add a credential' },
+      },
+      {
+        path: 'credentials/:name',
+        name: 'credential',
+        component: () => import('./pages/settings/CredentialEditor.vue'),
+        props: true,
+        meta: { title: 'Credential' },
+      },
+      {
+        path: 'network',
+        name: 'network',
+        component: () => import('./pages/settings/NetworkSection.vue'),
+        meta: { title: 'Network' },
+      },
+      {
         path: 'retention',
         name: 'retention',
         component: () => import('./pages/settings/RetentionSection.vue'),

@@ -42,6 +42,8 @@ export function useActions() {
     ...(session.permits('flows:write') ? [page('New flow', '/flows/new', 'plus')] : []),
     page('Account and password', '/settings/account', 'gear'),
     ...(session.isAdmin ? [page('API keys', '/settings/keys', 'key'), page('Users', '/settings/users', 'gear')] : []),
+    ...(session.permits('credentials:write') ? [page('Credentials', '/settings/credentials', 'key')] : []),
+    page('Network that checks reach', '/settings/network', 'gear'),
     page('Retention and its cost', '/settings/retention', 'gear'),
     page('About', '/settings/about', 'gear'),
     ...(time.isLive
