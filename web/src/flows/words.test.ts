@@ -10,6 +10,7 @@ import {
   findingOf,
   openAttempt,
   stepTimeText,
+  usualTime,
 } from './words.ts'
 
 const format = createFormat('en', 'UTC')
@@ -52,6 +53,15 @@ it.each([
   [144_000, '2 min 24 s'],
   [null, '–'],
 ])('%s ms is %s', (ms, words) => expect(stepTimeText(ms, format)).toBe(words))
+
+it.each([
+  [3100, '3.1'],
+  [600, '0.6'],
+  [83, '0.083'],
+  [80, '0.08'],
+  [12_400, '12'],
+  [0, '0'],
+])('%s ms is usually %s s', (ms, words) => expect(usualTime(ms, format)).toEqual({ value: words, unit: 's' }))
 
 describe('attempts', () => {
   it('says which one it is, where there may be several', () => {
@@ -138,7 +148,7 @@ describe('the finding', () => {
 
   it('names the step that is slow, with both numbers', () =>
     expect(said({ steps: [usual], runs: [run(4100), run(4100)], lastRun: last('success') })).toBe(
-      'Step 1, post to ledger, takes 4.10 s where 3.10 s is normal (32 % slower). All of the last 2 runs succeeded.',
+      'Step 1, post to ledger, takes 4.1 s where 3.1 s is normal (32 % slower). All of the last 2 runs succeeded.',
     ))
   it('says a failure before it says what is slow', () =>
     expect(said({ steps: [usual], runs: [run(4100)], lastRun: last('failed', 'status was 503, expected 200') })).toBe(

@@ -31,6 +31,18 @@ export function stepTime(ms: number | null | undefined, format: Format): { value
   if (ms >= 59_995) return { value: format.seconds(ms / 1000) ?? '', unit: '' }
   return format.number(Math.max(0, ms) / 1000, 's', ms < 9.5 ? 3 : ms < 9995 ? 2 : 1)
 }
+/** What is usual, in two digits: `3.1 s`, `0.6 s`, `0.08 s`, `12 s`. */
+export function usualTime(ms: number | null | undefined, format: Format): { value: string; unit: string } | null {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return null
+  if (ms >= 59_995) return stepTime(ms, format)
+  const seconds = Number((Math.max(0, ms) / 1000).toPrecision(2))
+  const digits = Math.min(3, /\.(\d+)$/.exec(seconds.toFixed(3).replace(/0+$/, ''))?.[1]?.length ?? 0)
+  return format.number(seconds, 's', digits)
+}
+const usualText = (ms: number, format: Format): string => {
+  const time = usualTime(ms, format)
+  return time ? [time.value, time.unit].filter(Boolean).join(' ') : '–'
+}
 export const stepTimeText = (ms: number | null | undefined, format: Format): string => {
   const time = stepTime(ms, format)
   return time ? [time.value, time.unit].filter(Boolean).join(' ') : '–'
@@ -121,7 +133,7 @@ export function findingOf(flow: FlowFinding, format: Format): Phrase[] {
   if (off && median !== null && recent !== null && median > 0)
     return [
       { text: `Step ${off.stepNumber}, ${lower(off.name)}, takes ` },
-      { text: `${stepTimeText(recent, format)} where ${stepTimeText(median, format)} is normal`, strong: true },
+      { text: `${usualText(recent, format)} where ${usualText(median, format)} is normal`, strong: true },
       { text: ` (${share(recent / median)}). ${failures}` },
     ]
   if (flow.reason) return [{ text: flow.reason, strong: true }, { text: failures ? `. ${failures}` : '.' }]
