@@ -1,8 +1,8 @@
 import type { Collector } from '@driftline/ingest/collector'
 import { type PollDefinition, type ScrapeConfig, scrapeConfig } from '@driftline/ingest/definitions/poll'
 import type { SeriesBook } from '@driftline/ingest/series-book'
-import type { CheckAnswer } from '../check-type.ts'
-import { CheckFailure } from '../check-type.ts'
+import { type CheckAnswer, CheckFailure } from '../check-type.ts'
+import type { JsonPaths } from '../facts/json-path.ts'
 import { createPollMapper, type Mapped, type MapperPlace } from './poll-mapper.ts'
 import { createRowReader } from './rows.ts'
 import type { PollOutcome } from './running-poll.ts'
@@ -39,7 +39,12 @@ const BODY_SHOWN = 4096
 export function createPollReading(
   place: MapperPlace,
   definition: PollDefinition,
-  deps: { readonly asker: PollAsker; readonly book: SeriesBook; readonly collector: Collector },
+  deps: {
+    readonly asker: PollAsker
+    readonly paths: JsonPaths
+    readonly book: SeriesBook
+    readonly collector: Collector
+  },
 ): PollReading {
   const { type, everySeconds } = definition
   const timeoutMs = Math.min(definition.timeoutSeconds ?? TIMEOUT_S[type], everySeconds) * 1000
@@ -87,7 +92,7 @@ function asRest(checkConfiguration: Readonly<Record<string, unknown>>): Record<s
 function createTake(
   place: MapperPlace,
   definition: PollDefinition,
-  deps: { readonly book: SeriesBook; readonly collector: Collector },
+  deps: { readonly paths: JsonPaths; readonly book: SeriesBook; readonly collector: Collector },
 ): (answer: CheckAnswer, atMs: number) => Promise<Mapped> {
   if (definition.type === 'prometheus') {
     const config: ScrapeConfig = scrapeConfig.parse(definition.checkConfiguration)
@@ -98,7 +103,7 @@ function createTake(
       return mapper.take(String(text ?? ''), String(contentType).includes('openmetrics'), atMs)
     }
   }
-  const rows = createRowReader(definition)
+  const rows = createRowReader(definition, deps.paths)
   const mapper = createPollMapper(place, definition, deps)
   return async (answer, atMs) => mapper.take(await rows.rowsOf(answer), atMs)
 }

@@ -17,6 +17,7 @@ import type { Logger } from '@driftline/platform/logger'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 import type { SelfMetrics } from '@driftline/platform/metrics'
 import { processId, routingKey } from '@driftline/proto'
+import type { JsonPaths } from '../facts/json-path.ts'
 import { createPollReading, type PollAsker } from './poll-reading.ts'
 import { previewPoll } from './preview-poll.ts'
 import { createRunningPoll, type RunningPoll } from './running-poll.ts'
@@ -30,6 +31,7 @@ export interface PollsConfig {
 
 export interface PollsDeps {
   readonly asker: PollAsker
+  readonly paths: JsonPaths
   readonly book: SeriesBook
   readonly bus: Bus
   readonly metadata: Metadata

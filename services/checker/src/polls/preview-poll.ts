@@ -5,6 +5,7 @@ import { createSeriesBook, type SeriesBook } from '@driftline/ingest/series-book
 import type { PreviewTask } from '@driftline/ingest/source-requests'
 import type { Clock } from '@driftline/platform/clock'
 import { type FlaggedRecord, processId } from '@driftline/proto'
+import type { JsonPaths } from '../facts/json-path.ts'
 import { createPollReading, type PollAsker, type PollReading } from './poll-reading.ts'
 import type { PollOutcome } from './running-poll.ts'
 
@@ -20,6 +21,7 @@ export async function previewPoll(
   signal: AbortSignal,
   deps: {
     readonly asker: PollAsker
+    readonly paths: JsonPaths
     readonly clock: Clock
     readonly bounds: { readonly ageMsMax: number; readonly aheadMsMax: number }
   },
@@ -43,7 +45,12 @@ export async function previewPoll(
   )
   const process = definition.process ?? processId('service', 'preview')
   const place = { tenant: task.tenant, source, process }
-  const reading = createPollReading(place, definition, { asker: deps.asker, book, collector: shown.collector })
+  const reading = createPollReading(place, definition, {
+    asker: deps.asker,
+    paths: deps.paths,
+    book,
+    collector: shown.collector,
+  })
   report(answerOf('connecting', '', []))
   while (!signal.aborted) {
     const atMs = deps.clock.nowMs()
