@@ -95,7 +95,9 @@ describeWithServer('chromium', 'a page in a browser', (server) => {
     const tools = {
       guard,
       http: {},
-      policies: { of: async () => networkPolicy.parse({ ownHosts: ['127.0.0.1', '169.254.169.254', '::1', '10.0.0.1'] }) },
+      policies: {
+        of: async () => networkPolicy.parse({ ownHosts: ['127.0.0.1', '169.254.169.254', '::1', '10.0.0.1'] }),
+      },
       limits: { enter: async () => () => {} },
       browsers: pool,
       credentials: {
