@@ -130,8 +130,11 @@ function describeTaking(rig: () => ChecksRig): void {
     const late = await queue.saveProgress([{ tenant: 'e', id: checkId, progress: { at: 'late' } }], 'dead', LEASE_MS)
     expect(late).toEqual({ cancelled: [], lost: [checkId] })
     expect(await queue.end('e', checkId, null, 'dead')).toBe(false)
+    expect(await queue.keep('e', checkId, { at: 'late' }, 'dead')).toBe(false)
     expect(await queue.get('e', checkId)).toMatchObject({ progress: { at: 'step 2' }, state: 'running' })
     const owner = owners[taken.findIndex((each) => each !== null)]!
+    expect(await queue.keep('e', checkId, { at: 'last' }, owner)).toBe(true)
+    expect(await queue.get('e', checkId)).toMatchObject({ progress: { at: 'last' }, state: 'running' })
     expect(await queue.end('e', checkId, { at: 'end' }, owner)).toBe(true)
   })
 }

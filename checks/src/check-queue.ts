@@ -83,6 +83,8 @@ export interface CheckQueue {
   takeOver(held: HeldCheck, owner: string, leaseMs: number): Promise<QueuedCheck | null>
   /** Keeps progress of runs that `owner` has, renews their leases, and says which to cancel and which are lost. */
   saveProgress(rows: readonly CheckProgress[], owner: string, leaseMs: number): Promise<ProgressAnswer>
+  /** Keeps the progress of one run at once. False when `owner` no longer has it. */
+  keep(tenant: string, id: string, progress: Json, owner: string): Promise<boolean>
   /** False when `owner` no longer has it. */
   end(tenant: string, id: string, progress: Json, owner: string): Promise<boolean>
   /** Forgets what ended more than an hour ago; answers how many. */
@@ -214,14 +216,14 @@ export function createCheckQueue({
       }
     },
 
+    async keep(tenant, id, progress, owner) {
+      const result = await ofOwner(db, tenant, id, owner).set({ progress, updated_at: now() }).executeTakeFirst()
+      return Number(result.numUpdatedRows) === 1
+    },
+
     async end(tenant, id, progress, owner) {
-      const result = await db
-        .updateTable('checks')
+      const result = await ofOwner(db, tenant, id, owner)
         .set({ state: 'ended', progress, lease_owner: null, leased_until: new Date(0), updated_at: now() })
-        .where('tenant', '=', tenant)
-        .where('id', '=', id)
-        .where('state', '=', 'running')
-        .where('lease_owner', '=', owner)
         .executeTakeFirst()
       return Number(result.numUpdatedRows) === 1
     },
@@ -239,6 +241,14 @@ export function createCheckQueue({
 
 const ofCheck = (db: Kysely<Database>, tenant: string, id: string) =>
   db.selectFrom('checks').selectAll().where('tenant', '=', tenant).where('id', '=', id)
+
+const ofOwner = (db: Kysely<Database>, tenant: string, id: string, owner: string) =>
+  db
+    .updateTable('checks')
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('state', '=', 'running')
+    .where('lease_owner', '=', owner)
 
 async function addCheck(db: Kysely<Database>, tenant: string, request: CheckRequest, at: Date) {
   const { flow, trigger, initiatedBy, initiatedByName, correlation = '' } = request

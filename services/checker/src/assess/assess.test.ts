@@ -48,10 +48,6 @@ describe('templates', () => {
     ],
     [{ json: ['{{steps.login.ids}}'] }, { json: [[1, 2]] }],
     [{ body: '{{steps.login.ids}} {{run.id}}{{run.id}}' }, { body: '[1,2] r1r1' }],
-    [
-      { body: '{{ {{ }} a', timeout: 3, deep: [null, true] },
-      { body: '{{ {{ }} a', timeout: 3, deep: [null, true] },
-    ],
   ]
   test.each(cases)('%j', (configuration, expected) => {
     expect(fill(configuration)).toEqual(expected)
