@@ -13,6 +13,13 @@ import { createEstate, type Estate } from './estate/estate.ts'
 import { createFeed, type FeedListener } from './estate/feed.ts'
 import { createHistory, type History } from './estate/history.ts'
 import { createRebuilder, type Rebuilder } from './estate/rebuilder.ts'
+import { checkRoutes } from './flows/check-routes.ts'
+import { figureRoutes } from './flows/figure-routes.ts'
+import { createFlowParts } from './flows/flow-parts.ts'
+import { flowRoutes } from './flows/flow-routes.ts'
+import { flowTextRoutes } from './flows/flow-text-routes.ts'
+import { galleryRoutes } from './flows/gallery-routes.ts'
+import type { FlowRouteDeps } from './flows/route-deps.ts'
 import { createApiRouter } from './http/api-router.ts'
 import { createApp } from './http/app.ts'
 import { type Authenticator, createAuthenticator } from './http/authenticator.ts'
@@ -35,6 +42,9 @@ import { createCaches, type GatewayCaches } from './queries/caches.ts'
 import { createPdfPress } from './reports/pdf/pdf-press.ts'
 import { createReportMaker, type ReportMaker } from './reports/report-maker.ts'
 import { reportRoutes } from './reports/report-routes.ts'
+import { type ScheduleRouteDeps, scheduleRoutes } from './reports/schedules/schedule-routes.ts'
+import { createScheduleStore } from './reports/schedules/schedule-store.ts'
+import { createReportScheduler, type ReportScheduler } from './reports/schedules/scheduler.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { analyticsRoutes } from './routes/analytics.ts'
@@ -50,7 +60,7 @@ import { hostRoutes } from './routes/hosts.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { type LogRouteDeps, logRoutes } from './routes/logs.ts'
 import { type OperationsRouteDeps, operationsRoutes } from './routes/operations.ts'
-import { processRoutes } from './routes/processes.ts'
+import { type ProcessRouteDeps, processRoutes } from './routes/processes.ts'
 import { queryRoutes } from './routes/query.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { type PreviewRouteDeps, sourcePreviewRoutes } from './routes/source-previews.ts'
@@ -74,8 +84,13 @@ export interface GatewayParts {
   readonly stores: Stores
   readonly settingsPublisher: SettingsPublisher
   readonly reports: ReportMaker
+  readonly reportScheduler: ReportScheduler
   /** The six operations over gRPC. */
   readonly monitor: GrpcServer
+  /** Follows flows and their runs. */
+  readonly flows: Component
+  /** Takes note of the port that was found. */
+  listensOn(port: number): void
   /** Every route of the API, with its schemas. */
   readonly routes: readonly AnyRoute[]
   /** Reads again what people set about processes. */
@@ -91,7 +106,15 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const latency = createLatencyWindow()
   const caches = createCaches(clock)
   const { logProcesses, feedOf } = createFollowed(deps, { estate, stores, caches })
-  const hub = createLiveHub({ estate, clock, metrics, latency, feedOf })
+  const flowParts = createFlowParts({ ...deps, ...stores, estate })
+  const hub = createLiveHub({
+    estate,
+    clock,
+    metrics,
+    latency,
+    feedOf: (name, principal) => flowParts.channels.feedOf(name, principal) ?? feedOf(name, principal),
+    prepare: flowParts.channels.prepare,
+  })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
   const feed = createFeed({
     bus: deps.bus,
@@ -124,7 +147,12 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     press: createPdfPress(),
     retentionMs: config.retention.rollupMs,
   })
+  const reportSchedules = createScheduleStore(deps)
+  const reportScheduler = createReportScheduler({ ...deps, schedules: reportSchedules, reports })
+  let port = config.httpPort
   const routeDeps: AllRouteDeps = {
+    ...flowParts,
+    address: () => ({ host: isAnyAddress(config.bind) ? '127.0.0.1' : config.bind, port }),
     estate,
     history,
     store: deps.analytics,
@@ -139,6 +167,8 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     ...caches,
     logProcesses,
     reports,
+    reportSchedules,
+    reportScheduler,
     version: VERSION,
     startedAtMs: clock.nowMs(),
     caches: () => cacheLines(caches),
@@ -161,14 +191,21 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     stores,
     settingsPublisher,
     reports,
+    reportScheduler,
     monitor: createMonitorServer(
       { bind: config.bind, port: config.monitorPort, tls: config.tls },
       { desk: createDesk(routes, { authenticator }), logger },
     ),
+    flows: flowParts.component,
+    listensOn: (found) => {
+      port = found
+    },
     routes,
     refreshSettings: () => refreshSettings(estate, stores),
   }
 }
+
+const isAnyAddress = (bind: string): boolean => bind === '0.0.0.0' || bind === '::'
 
 function checksOf({ bus, analytics, metadata }: GatewayDeps): HealthCheck[] {
   return createEngineChecks({ bus: { bus, topic: topics.ticks.name }, analytics, metadata })
@@ -215,7 +252,10 @@ type AllRouteDeps = OperationsRouteDeps &
   DeadLetterRouteDeps &
   PreviewRouteDeps &
   NetworkRouteDeps &
-  Pick<Stores, 'channels' | 'credentials'> & { readonly reports: ReportMaker }
+  FlowRouteDeps &
+  ProcessRouteDeps &
+  Pick<Stores, 'channels' | 'credentials'> &
+  ScheduleRouteDeps & { readonly reports: ReportMaker }
 
 function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRoute[] {
   const routes = [
@@ -237,11 +277,17 @@ function allRoutes(deps: AllRouteDeps, access: Access, agentFile: string): AnyRo
     ...channelRoutes(deps),
     ...sourceRoutes(deps),
     ...sourcePreviewRoutes(deps),
+    ...flowTextRoutes(deps),
+    ...galleryRoutes(deps),
+    ...flowRoutes(deps),
+    ...figureRoutes(deps),
+    ...checkRoutes(deps),
     ...credentialRoutes(deps),
     ...networkRoutes(deps),
     ...deadLetterRoutes(deps),
     ...operationsRoutes(deps),
     ...reportRoutes(deps),
+    ...scheduleRoutes(deps),
     ...agentRoutes({ agentFile }),
   ]
   let document: Record<string, unknown> | undefined

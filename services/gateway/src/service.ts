@@ -114,8 +114,10 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       await parts.rebuilder.start()
       await parts.feed.start()
       await warm()
+      await parts.flows.start()
       await parts.refreshSettings()
       await parts.settingsPublisher.start()
+      await parts.reportScheduler.start()
       server = createHttpServer(parts.app, config.tls, deps.metrics)
       parts.live.attach(server)
       await listen(server, config.httpPort, config.bind)
@@ -123,6 +125,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       every(TICK_MS, parts.hub.tick)
       every(SETTINGS_LIFETIME_MS, refresh)
       const port = (server.address() as AddressInfo).port
+      parts.listensOn(port)
       logger.info({ bind: config.bind, port, monitorPort: parts.monitor.port() }, 'listening')
     },
     async stop() {
@@ -132,8 +135,10 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
       await parts.monitor.stop()
       await closeServer(server)
       server = undefined
+      await parts.reportScheduler.stop()
       await parts.reports.stop()
       await parts.settingsPublisher.stop()
+      await parts.flows.stop()
       await parts.feed.stop()
       await parts.rebuilder.stop()
     },

@@ -1,3 +1,5 @@
+import { type CheckQueue, createCheckQueue } from '@driftline/checks/check-queue'
+import { createFlowStore, type FlowStore } from '@driftline/checks/flow-store'
 import { createNetworkPolicyStore, type NetworkPolicyStore } from '@driftline/checks/network-policy-store'
 import { type CredentialStore, createCredentialStore } from '@driftline/checks/vault/credential-store'
 import { createSourceAsks, type SourceAsks } from '@driftline/ingest/source-asks'
@@ -25,6 +27,8 @@ export interface Stores {
   readonly sourceAsks: SourceAsks
   readonly credentials: CredentialStore
   readonly networkPolicies: NetworkPolicyStore
+  readonly flows: FlowStore
+  readonly checkQueue: CheckQueue
 }
 
 export function createStores(deps: { metadata: Metadata; sealer: Sealer; clock: Clock; logger: Logger }): Stores {
@@ -40,5 +44,7 @@ export function createStores(deps: { metadata: Metadata; sealer: Sealer; clock: 
     sourceAsks: createSourceAsks(deps),
     credentials: createCredentialStore(deps),
     networkPolicies: createNetworkPolicyStore(deps),
+    flows: createFlowStore(deps),
+    checkQueue: createCheckQueue(deps),
   }
 }

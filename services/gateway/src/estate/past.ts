@@ -134,7 +134,7 @@ function itemAt(
   const gone = state.kind === 'os' && !silent && (heard.kpis === undefined || heard.kpis.values.at(-1) === 0)
   const aliveMs = heard.kpis?.aliveMs ?? heard.earlier?.aliveMs ?? lastMs(heard)
   const { firstSeenMs } = state
-  const { category, tags, description, active } = state.settings
+  const { category, tags, description, active, owner } = state.settings
   return {
     processId: state.id,
     kind: state.kind,
@@ -147,6 +147,7 @@ function itemAt(
     category,
     tags: [...tags],
     description,
+    ...(owner === undefined ? {} : { owner }),
     active: active && !(gone && atMs - aliveMs >= INACTIVE_AFTER_MS),
     metrics: heard.kpis ? toProcessMetrics(state.id, heard.kpis.timeMs, heard.kpis.values) : null,
     lastSeen: new Date(gone ? aliveMs : lastMs(heard)).toISOString(),

@@ -12,6 +12,15 @@ export interface ProcessSettings {
   readonly tags: readonly string[]
   readonly description: string | null
   readonly active: boolean
+  /** Of a business process, whose definition says all of this. */
+  readonly owner?: string
+}
+
+/** How a run of a business process went that succeeded or failed. */
+export interface RunOutcome {
+  readonly endMs: number
+  readonly failed: boolean
+  readonly message: string
 }
 
 export const noSettings: ProcessSettings = { category: null, tags: [], description: null, active: true }
@@ -20,7 +29,8 @@ export const noSettings: ProcessSettings = { category: null, tags: [], descripti
 export interface ProcessState {
   readonly id: string
   readonly kind: (typeof processKind.options)[number]
-  readonly name: string
+  /** Of a business process what its definition says. */
+  name: string
   /** Host that reports it; null for kinds without one. */
   readonly host: string | null
   firstSeenMs: number
@@ -37,6 +47,8 @@ export interface ProcessState {
   /** When its last instance ended; null while it has one, and for kinds without instances. */
   endedAtMs: number | null
   settings: ProcessSettings
+  /** Of a business process; null before the first. */
+  lastRun: RunOutcome | null
   /** CPU in cores over the last five minutes. */
   readonly trail: Trail
   readonly drift: DriftState
@@ -63,6 +75,7 @@ export function createProcessState(id: string, seenAtMs: number): ProcessState |
     gapMs: 0,
     endedAtMs: null,
     settings: noSettings,
+    lastRun: null,
     trail: createTrail(),
     drift: createDriftState(),
     version: 0,

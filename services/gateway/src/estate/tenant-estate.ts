@@ -11,7 +11,14 @@ import { createDriftStrip, type DriftStrip } from './drift-strip.ts'
 import { createFindings, type FindingLimits, type Findings } from './findings.ts'
 import { advanceHost, createHostState, type Frame, type HostState, type RecentLimits } from './host-state.ts'
 import { kpiValuesAt } from './kpi-columns.ts'
-import { createProcessState, noSettings, type ProcessSettings, type ProcessState, takeKpis } from './process-state.ts'
+import {
+  createProcessState,
+  noSettings,
+  type ProcessSettings,
+  type ProcessState,
+  type RunOutcome,
+  takeKpis,
+} from './process-state.ts'
 import type { TableChanges } from './process-table.ts'
 import { createRateMeter, type RateMeter } from './rate-meter.ts'
 import { createSeriesRegistry, type SeriesRegistry } from './series-registry.ts'
@@ -53,6 +60,19 @@ export interface TenantEstate {
   settleGroups(host: string): void
   /** Replaces what people set about processes. */
   applySettings(settings: ReadonlyMap<string, ProcessSettings>): void
+  /** Takes over what was set about one process. */
+  applySetting(process: string, settings: ProcessSettings): void
+  /** Replaces the business processes that are defined: they are there from then on, and called as they say. */
+  defineFlows(flows: ReadonlyMap<string, DefinedProcess>): void
+  /** Notes how a run went, unless a later one is known. */
+  noteRun(process: string, outcome: RunOutcome): void
+}
+
+/** A process that is there because somebody defined it. */
+export interface DefinedProcess {
+  readonly name: string
+  readonly definedAtMs: number
+  readonly settings: ProcessSettings
 }
 
 export function createTenantEstate(tenant: string, limits: EstateLimits): TenantEstate {
@@ -61,6 +81,17 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
   const series = createSeriesRegistry(limits.series)
   const strip = createDriftStrip()
   let settings: ReadonlyMap<string, ProcessSettings> = new Map()
+  let defined: ReadonlyMap<string, DefinedProcess> = new Map()
+
+  const settle = (state: ProcessState): void => {
+    const definition = defined.get(state.id)
+    const fresh = definition?.settings ?? settings.get(state.id) ?? noSettings
+    const name = definition?.name ?? state.name
+    if (name === state.name && JSON.stringify(fresh) === JSON.stringify(state.settings)) return
+    state.settings = fresh
+    state.name = name
+    state.version++
+  }
 
   const ensureProcess = (id: string, seenAtMs: number): ProcessState | null => {
     const known = processes.get(id)
@@ -68,7 +99,7 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
     const made = createProcessState(id, seenAtMs)
     if (!made) return null
     if (processes.size >= limits.processes) forgetLongestUnseen(processes)
-    made.settings = settings.get(id) ?? noSettings
+    settle(made)
     processes.set(id, made)
     return made
   }
@@ -140,12 +171,29 @@ export function createTenantEstate(tenant: string, limits: EstateLimits): Tenant
     applySamples: (batch, nowMs) => recordSamples(series, batch, nowMs),
     applySettings(next) {
       settings = next
-      for (const state of processes.values()) {
-        const fresh = next.get(state.id) ?? noSettings
-        if (JSON.stringify(fresh) === JSON.stringify(state.settings)) continue
-        state.settings = fresh
-        state.version++
+      for (const state of processes.values()) settle(state)
+    },
+    applySetting(process, fresh) {
+      settings = new Map(settings).set(process, fresh)
+      const state = processes.get(process)
+      if (state) settle(state)
+    },
+    defineFlows(next) {
+      const before = defined
+      defined = next
+      for (const [id, { definedAtMs }] of next) ensureProcess(id, definedAtMs)
+      for (const id of new Set([...before.keys(), ...next.keys()])) {
+        const state = processes.get(id)
+        if (state) settle(state)
       }
+    },
+    noteRun(process, outcome) {
+      const state = ensureProcess(process, outcome.endMs)
+      if (!state || (state.lastRun !== null && state.lastRun.endMs > outcome.endMs)) return
+      state.lastRun = outcome
+      state.lastSeenMs = Math.max(state.lastSeenMs, outcome.endMs)
+      state.lastHeardMs = Math.max(state.lastHeardMs, outcome.endMs)
+      state.version++
     },
   }
 }

@@ -43,6 +43,14 @@ function intervalMs(estate: TenantEstate, state: ProcessState): number | null {
 }
 
 export function processStatusOf(estate: TenantEstate, state: ProcessState, nowMs: number): ProcessStatus {
+  const worst = worstOf(estate.findings.openOf(state.id))?.severity ?? null
+  if (state.kind === 'flow' && worst !== 'critical' && worst !== 'warning') {
+    // A business process is as its last run went; one that never ran says nothing, which is no news while it is new.
+    if (state.lastRun?.failed) return 'critical'
+    if (state.lastRun === null && state.kpis === null) {
+      return nowMs - state.firstSeenMs < LEARNING_MS ? 'learning' : 'silent'
+    }
+  }
   return statusOf({
     nowMs,
     lastHeardMs: lastHeardMs(estate, state),
@@ -50,7 +58,7 @@ export function processStatusOf(estate: TenantEstate, state: ProcessState, nowMs
     silentAfterMs: silentAfterMs[state.kind],
     firstSeenMs: state.firstSeenMs,
     learnt: state.drift.learnt,
-    worst: worstOf(estate.findings.openOf(state.id))?.severity ?? null,
+    worst,
   })
 }
 
@@ -80,6 +88,7 @@ export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: 
     category: state.settings.category,
     tags: [...state.settings.tags],
     description: state.settings.description,
+    ...(state.settings.owner === undefined ? {} : { owner: state.settings.owner }),
     active: isActive(state, nowMs),
     metrics: metricsOf(estate, state),
     lastSeen: iso(lastSeenMs(estate, state)),
@@ -89,7 +98,8 @@ export function toProcessItem(estate: TenantEstate, state: ProcessState, nowMs: 
 
 /** The worst that lasts, in words. */
 export function reasonOf(estate: TenantEstate, state: ProcessState): string | null {
-  return worstOf(estate.findings.openOf(state.id))?.description ?? null
+  const failed = state.lastRun?.failed ? state.lastRun.message : null
+  return worstOf(estate.findings.openOf(state.id))?.description ?? failed
 }
 
 function metricsOf(estate: TenantEstate, state: ProcessState): ProcessMetrics | null {
@@ -217,8 +227,8 @@ export function letsThrough(filter: Filter, { state, active, status }: Filtered)
 }
 
 function matches(state: Filtered['state'], words: readonly string[]): boolean {
-  const { category, tags, description } = state.settings
-  const text = [state.id, state.name, category ?? '', ...tags, description ?? ''].join('\n').toLowerCase()
+  const { category, tags, description, owner } = state.settings
+  const text = [state.id, state.name, category ?? '', ...tags, description ?? '', owner ?? ''].join('\n').toLowerCase()
   return words.every((word) => text.includes(word))
 }
 

@@ -23,11 +23,10 @@ export function channelSource(name: string, estate: TenantEstate, fed: ChannelSo
   const hostName = HOST_CHANNEL.exec(name)?.[1]
   if (hostName !== undefined) return hostChannel(hostName, estate)
   if (name.startsWith('process:')) return processChannel(name.slice('process:'.length), estate)
-  if (name.startsWith('check:')) throw notFound('check', name.slice('check:'.length))
   throw new ProblemError(
     404,
     'unknown_channel',
-    `There is no channel ${JSON.stringify(name)}; channels are overview, host:<host>/processes, process:<id>, alerts, sources, preview:<id> and logs:<process>`,
+    `There is no channel ${JSON.stringify(name)}; channels are overview, host:<host>/processes, process:<id>, check:<id>, flows, alerts, sources, preview:<id> and logs:<process>`,
   )
 }
 

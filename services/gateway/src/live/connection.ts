@@ -55,6 +55,7 @@ export function createConnection(
     tenant: principal.tenant,
     principal,
     channels: new Map<string, Channel>(),
+    awaited: new Set<string>(),
     write(frame) {
       if (!open || socket.destroyed) return
       if (socket.writableLength + frame.length > limits.bufferedBytesMax && socket.writableLength > 0) drop()
@@ -75,7 +76,8 @@ export function createConnection(
   }
 
   const subscribe = (name: string): void => {
-    if (subscriber.channels.size < limits.subscriptionsMax || subscriber.channels.has(name)) {
+    const held = subscriber.channels.size + subscriber.awaited.size
+    if (held < limits.subscriptionsMax || subscriber.channels.has(name)) {
       hub.subscribe(subscriber, name)
       return
     }

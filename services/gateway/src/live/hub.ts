@@ -27,6 +27,8 @@ export interface Subscriber {
   readonly tenant: string
   readonly principal: Principal
   readonly channels: Map<string, Channel>
+  /** Names of channels whose beginning is still read. */
+  readonly awaited: Set<string>
   /** Writes a shared frame; a subscriber that is too slow drops itself instead. */
   write(frame: Buffer): void
 }
@@ -73,6 +75,8 @@ export function createLiveHub(deps: {
   latency: LatencyWindow
   /** Channels that other parts feed; null for a name that is none of theirs. Errors: 403, 404. */
   feedOf?: (name: string, principal: Principal) => ChannelSource | null
+  /** Reads what a channel begins with, where that is not in memory; null where it is. Errors: 404. */
+  prepare?: (name: string, principal: Principal) => Promise<void> | null
 }): LiveHub {
   const { estate, clock } = deps
   /** By tenant and topic; two spellings of one host are two channels of one topic. */
@@ -145,7 +149,20 @@ export function createLiveHub(deps: {
     return frame
   }
 
+  const attach = (subscriber: Subscriber, name: string): void => {
+    // Asking again for a channel is how a client heals a gap: it gets a new snapshot.
+    try {
+      const channel = subscriber.channels.get(name) ?? open(subscriber, name)
+      channel.subscribers.add(subscriber)
+      subscriber.channels.set(name, channel)
+      subscriber.write(snapshotFrame(channel))
+    } catch (error) {
+      subscriber.write(errorFrame(name, error))
+    }
+  }
+
   const unsubscribe = (subscriber: Subscriber, name: string): void => {
+    subscriber.awaited.delete(name)
     const channel = subscriber.channels.get(name)
     if (!channel) return
     subscriber.channels.delete(name)
@@ -206,18 +223,27 @@ export function createLiveHub(deps: {
 
   return {
     subscribe(subscriber, name) {
-      // Asking again for a channel is how a client heals a gap: it gets a new snapshot.
-      try {
-        const channel = subscriber.channels.get(name) ?? open(subscriber, name)
-        channel.subscribers.add(subscriber)
-        subscriber.channels.set(name, channel)
-        subscriber.write(snapshotFrame(channel))
-      } catch (error) {
-        subscriber.write(errorFrame(name, error))
+      if (subscriber.awaited.has(name)) return
+      const isOpen = topics.get(topicKey(subscriber.tenant, name))?.has(name) ?? false
+      const beginning = isOpen ? null : (deps.prepare?.(name, subscriber.principal) ?? null)
+      if (beginning === null) {
+        attach(subscriber, name)
+        return
       }
+      // Who leaves or unsubscribes meanwhile is no longer among the awaited.
+      subscriber.awaited.add(name)
+      beginning.then(
+        () => {
+          if (subscriber.awaited.delete(name)) attach(subscriber, name)
+        },
+        (error: unknown) => {
+          if (subscriber.awaited.delete(name)) subscriber.write(errorFrame(name, error))
+        },
+      )
     },
     unsubscribe,
     leave(subscriber) {
+      subscriber.awaited.clear()
       for (const name of [...subscriber.channels.keys()]) unsubscribe(subscriber, name)
     },
     publishHostFrame(tenant, host, timeMs, changes) {

@@ -1,5 +1,6 @@
 import type { Clock } from '@driftline/platform/clock'
 import type { VerdictCount } from '../access/verdicts.ts'
+import type { RunStats, StepNormal } from '../flows/run-figures.ts'
 import type { LogSource } from '../logs/log-processes.ts'
 import { type Cache, createCache } from './cache.ts'
 import type { TableSize } from './operations.ts'
@@ -16,6 +17,8 @@ export interface GatewayCaches {
   readonly stripCache: Cache<StripHour>
   readonly verdictCache: Cache<VerdictCount[]>
   readonly logSourceCache: Cache<LogSource[]>
+  readonly runStatsCache: Cache<ReadonlyMap<string, RunStats>>
+  readonly stepNormalCache: Cache<StepNormal[]>
 }
 
 export function createCaches(clock: Clock): GatewayCaches {
@@ -46,6 +49,14 @@ export function createCaches(clock: Clock): GatewayCaches {
     ),
     logSourceCache: createCache(
       { name: 'log-sources', about: 'Which logs belong to which process', lifetimeMs: 2000, limit: 1000 },
+      clock,
+    ),
+    runStatsCache: createCache(
+      { name: 'run-stats', about: 'How runs of flows went in 24 h', lifetimeMs: 2000, limit: 1000 },
+      clock,
+    ),
+    stepNormalCache: createCache(
+      { name: 'step-normals', about: 'How long steps of a flow usually take', lifetimeMs: 30_000, limit: 2000 },
       clock,
     ),
     deadLetterCache: createCache(

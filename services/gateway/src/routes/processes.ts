@@ -1,3 +1,4 @@
+import type { Principal } from '@driftline/platform/access/permissions'
 import { stripPoints } from '../estate/drift-strip.ts'
 import { toProcessMetrics } from '../estate/kpi-columns.ts'
 import { processesAt } from '../estate/past.ts'
@@ -25,6 +26,7 @@ import { listOf, pageQuery, processIdParam } from '../schemas/common.ts'
 import { atQuery } from '../schemas/hosts.ts'
 import {
   type ProcessDetail,
+  type ProcessPatch,
   processDetail,
   processFilter,
   processItem,
@@ -37,6 +39,8 @@ import { signedIn } from './sessions.ts'
 
 export interface ProcessRouteDeps extends EstateRouteDeps {
   readonly logProcesses: LogProcesses
+  /** Changes a definition, where that says what people set about a process; false for other processes. */
+  patchDefined(by: Principal, id: string, patch: ProcessPatch): Promise<boolean>
 }
 
 export function processRoutes(deps: ProcessRouteDeps): AnyRoute[] {
@@ -137,11 +141,14 @@ function patch(deps: ProcessRouteDeps): AnyRoute {
     body: processPatch,
     status: 200,
     response: processDetail,
-    refusals: [404, 413, 415],
+    refusals: [404, 409, 413, 415],
     async handle({ tenant, params, body, principal }) {
       const state = knownProcess(deps, tenant, params.id)
-      state.settings = await deps.processSettings.patch(signedIn(principal), state.id, body)
-      state.version++
+      const by = signedIn(principal)
+      if (!(await deps.patchDefined(by, state.id, body))) {
+        state.settings = await deps.processSettings.patch(by, state.id, body)
+        state.version++
+      }
       return { body: await detailOf(deps, tenant, state) }
     },
   })

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { check, checkChanges } from '../flows/check-schemas.ts'
+import { flowsChanges, flowsSnapshot } from '../flows/flow-schemas.ts'
 import { alert, anomaly, operationalDashboard } from './anomalies.ts'
 import { isoTime, maybe, problem } from './common.ts'
 import { hostChanges, hostSnapshot } from './hosts.ts'
@@ -81,3 +83,5 @@ export const sourcesFrame = frame(sourcesSnapshot, sourcesChanges)
 export const logTailFrame = frame(logTailSnapshot, logTailChanges)
 /** Channel `preview:<id>`: the preview as it stands, whole each time. */
 export const previewFrame = frame(preview, preview)
+export const checkFrame = frame(check, checkChanges)
+export const flowsFrame = frame(flowsSnapshot, flowsChanges)

@@ -57,6 +57,7 @@ export const processItem = z
     category: z.string().nullable(),
     tags: z.array(z.string()),
     description: z.string().nullable(),
+    owner: z.string().optional().describe('Of business processes: who looks after it'),
     active: z.boolean().describe('False when switched off, or when all its instances ended an hour ago'),
     metrics: processMetrics.nullable().describe('Newest figures; null before the first'),
     lastSeen: isoTime,
