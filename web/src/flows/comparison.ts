@@ -19,8 +19,8 @@ export interface ComparedRow {
   readonly off: number | null
 }
 
-/** A difference below a fifth of the shorter time, or below 10 ms, is nothing that anybody looks for. */
-const matters = (a: number, b: number): boolean => Math.abs(b - a) > Math.max(10, Math.min(a, b) * 0.2)
+/** A difference below a quarter of the shorter time, or below 20 ms, is nothing that anybody looks for. */
+const matters = (a: number, b: number): boolean => Math.abs(b - a) > Math.max(20, Math.min(a, b) * 0.25)
 
 function ratioWords(a: number, b: number): string {
   const ratio = b / Math.max(a, 0.1)
