@@ -5,7 +5,7 @@ import type { Metadata } from '@driftline/platform/metadata/metadata'
 import type { Database } from '@driftline/platform/metadata/tables'
 import { sql, type Transaction } from 'kysely'
 import type { AlerterMetrics } from './alerter-metrics.ts'
-import type { Outbox } from './outbox/outbox.ts'
+import type { LeasedAlert, Outbox } from './outbox/outbox.ts'
 
 export interface HousekeepingConfig {
   /** Names of channels that can be sent to. */
@@ -16,7 +16,7 @@ export interface HousekeepingConfig {
 
 export interface HousekeepingDeps {
   readonly metadata: Metadata
-  readonly outbox: Outbox
+  readonly outbox: Outbox<LeasedAlert>
   readonly metrics: AlerterMetrics
   readonly logger: Logger
   readonly clock: Clock

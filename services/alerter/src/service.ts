@@ -16,8 +16,9 @@ import { type TakeInConfig, takeIn } from './episodes/take-in.ts'
 import { type Found, readFinding } from './finding.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { createDispatcher } from './outbox/dispatcher.ts'
-import { createOutbox } from './outbox/outbox.ts'
-import { tellChannels } from './tell-channels.ts'
+import { createOutbox, createReportOutbox, type LeasedAlert } from './outbox/outbox.ts'
+import { createReportMail } from './reports/report-mail.ts'
+import { tellChannels, tellMail } from './tell-channels.ts'
 import { createWebhookKeys } from './webhook-keys.ts'
 
 export interface AlerterDeps {
@@ -42,9 +43,15 @@ export function createAlerter(config: AlerterConfig, deps: AlerterDeps): Compone
   const webhookKey = createWebhookKeys(deps)
   const channels = channelsOf(config, webhookKey)
   const takeInConfig: TakeInConfig = { ...config, channels }
-  const outbox = createOutbox({ owner: randomUUID(), leaseMs: config.timing.leaseMs }, deps)
+  const lease = { owner: randomUUID(), leaseMs: config.timing.leaseMs }
+  const outbox = createOutbox(lease, deps)
   const shared = { metadata, bus, outbox, logger, metrics, clock }
-  const dispatcher = createDispatcher(channels, config.timing, { ...shared, random: Math.random })
+  const dispatcher = createDispatcher<LeasedAlert>(channels, config.timing, { ...shared, random: Math.random })
+  const reportMails = createDispatcher([createReportMail(config.smtp, deps)], config.timing, {
+    ...shared,
+    outbox: createReportOutbox(lease, deps),
+    random: Math.random,
+  })
   const decisions = createDecisions(
     { ...takeInConfig, everyMs: config.timing.decisionsEveryMs },
     { ...shared, onOutbox: () => dispatcher.wake() },
@@ -81,8 +88,10 @@ export function createAlerter(config: AlerterConfig, deps: AlerterDeps): Compone
     name: 'alerter',
     async start() {
       await tellChannels(config.channels, channels, deps)
+      await tellMail(config.smtp, deps)
       await warnOfTheUnready(config, webhookKey, logger)
       await dispatcher.start()
+      await reportMails.start()
       await decisions.start()
       await housekeeping.start()
       subscription = await bus.subscribe({
@@ -98,6 +107,7 @@ export function createAlerter(config: AlerterConfig, deps: AlerterDeps): Compone
       subscription = null
       await housekeeping.stop()
       await decisions.stop()
+      await reportMails.stop()
       await dispatcher.stop()
     },
   }

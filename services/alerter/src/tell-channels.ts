@@ -7,6 +7,24 @@ import { INSTALLATION_TENANT, webhookSecretSetting } from './webhook-keys.ts'
 
 /** Key in the table `settings`: a list of `{name, channel, recipients}`, for administrators. */
 const CHANNELS_SETTING = 'alerting.channels'
+/** Key in the table `settings`: `{from}`, the sender of mails; null in it when no server is set. */
+const MAIL_SETTING = 'alerting.mail'
+
+/** Tells the gateway whether there is a server for mails, so that a schedule of reports can say that there is none. */
+export async function tellMail(
+  smtp: { readonly from: string } | null,
+  { metadata, clock }: { readonly metadata: Metadata; readonly clock: Clock },
+): Promise<void> {
+  const value: Json = { from: smtp?.from ?? null }
+  const settled = { value, updated_at: new Date(clock.nowMs()), updated_by: 'system' }
+  await metadata.transaction((transaction) =>
+    transaction
+      .insertInto('settings')
+      .values({ tenant: INSTALLATION_TENANT, key: MAIL_SETTING, ...settled })
+      .onConflict((conflict) => conflict.columns(['tenant', 'key']).doUpdateSet(settled))
+      .execute(),
+  )
+}
 
 /**
  * Tells administrators where alerts go. Kinds that come later are listed without recipients. A secret that we made is

@@ -35,10 +35,16 @@ export interface SendContext {
   onFirstByte(): void
 }
 
-/** A way to tell people. One folder per kind, one line in `registry.ts`. */
-export interface Channel {
-  /** Unique; names the channel in rules, the outbox and metrics. */
+/** What takes deliveries: of alerts a `Channel`, of reports their mail. */
+export interface Sender<Delivery> {
+  /** Unique; names it in the outbox and in metrics. */
   readonly name: string
+  /** Never throws for what the receiver does; ends soon after `signal` is aborted. */
+  send(delivery: Delivery, context: SendContext): Promise<SendResult>
+}
+
+/** A way to tell people. One folder per kind, one line in `registry.ts`. */
+export interface Channel extends Sender<Message> {
   /** Such as `webhook`. */
   readonly kind: string
   /** Events that it tells of. */
@@ -47,6 +53,4 @@ export interface Channel {
   readonly targets: readonly string[]
   /** A target for people, without secrets, such as `email:ops@example.org`. */
   recipient(target: string): string
-  /** Never throws for what the receiver does; ends soon after `signal` is aborted. */
-  send(message: Message, context: SendContext): Promise<SendResult>
 }

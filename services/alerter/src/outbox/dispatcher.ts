@@ -1,7 +1,8 @@
 import type { Component } from '@driftline/platform/lifecycle'
-import type { Channel } from '../channels/channel.ts'
+import type { Sender } from '../channels/channel.ts'
 import type { AlerterTiming } from '../config.ts'
 import { createLane, type Lane, type LaneDeps } from './lane.ts'
+import type { Leased } from './outbox.ts'
 
 /** Sends what is in the outbox, each channel by itself: one that hangs holds up no other. */
 export interface Dispatcher extends Component {
@@ -9,7 +10,11 @@ export interface Dispatcher extends Component {
   wake(): void
 }
 
-export function createDispatcher(channels: readonly Channel[], timing: AlerterTiming, deps: LaneDeps): Dispatcher {
+export function createDispatcher<Delivery extends Leased>(
+  channels: readonly Sender<Delivery>[],
+  timing: AlerterTiming,
+  deps: LaneDeps<Delivery>,
+): Dispatcher {
   let lanes: Lane[] = []
   let timers: NodeJS.Timeout[] = []
   const wake = (): void => {

@@ -3,12 +3,12 @@ import type { Clock } from '@driftline/platform/clock'
 import type { Logger } from '@driftline/platform/logger'
 import CircuitBreaker from 'opossum'
 import type { AlerterMetrics } from '../alerter-metrics.ts'
-import type { Channel, SendResult } from '../channels/channel.ts'
+import type { Sender, SendResult } from '../channels/channel.ts'
 import type { AlerterTiming } from '../config.ts'
 import type { Leased, Outbox } from './outbox.ts'
 
-export interface LaneDeps {
-  readonly outbox: Outbox
+export interface LaneDeps<Delivery extends Leased> {
+  readonly outbox: Outbox<Delivery>
   readonly metrics: AlerterMetrics
   readonly logger: Logger
   readonly clock: Clock
@@ -33,7 +33,11 @@ const BREAKER_WINDOW_MS = 60_000
 /** A channel that does not heed the end of its time is left to itself after this much more. */
 const OVERTIME_MS = 1000
 
-export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDeps): Lane {
+export function createLane<Delivery extends Leased>(
+  channel: Sender<Delivery>,
+  timing: AlerterTiming,
+  deps: LaneDeps<Delivery>,
+): Lane {
   const { outbox, metrics, clock } = deps
   const logger = deps.logger.child({ channel: channel.name })
   const label = { channel: channel.name }
@@ -46,7 +50,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
   let isStopping = false
 
   const breaker = new CircuitBreaker(
-    async (delivery: Leased): Promise<SendResult> => {
+    async (delivery: Delivery): Promise<SendResult> => {
       const result = await attempt(delivery)
       if (result.kind === 'unavailable') throw new Unanswered(result)
       return result
@@ -74,7 +78,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
     logger.info('the receiver answers again')
   })
 
-  async function attempt(delivery: Leased): Promise<SendResult> {
+  async function attempt(delivery: Delivery): Promise<SendResult> {
     const isFirst = delivery.attempts === 1 && !delivery.wasHeld
     const signal = AbortSignal.any([AbortSignal.timeout(timing.attemptMs), stopping.signal])
     const onFirstByte = (): void => {
@@ -96,7 +100,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
     }
   }
 
-  async function deliver(delivery: Leased): Promise<void> {
+  async function deliver(delivery: Delivery): Promise<void> {
     const result = await breaker.fire(delivery).catch((error: unknown) => {
       if (error instanceof Unanswered) return error.result
       return unavailable('the channel waits for its receiver to answer')
@@ -104,7 +108,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
     await persistently(() => settle(delivery, result))
   }
 
-  async function settle(delivery: Leased, result: SendResult): Promise<void> {
+  async function settle(delivery: Delivery, result: SendResult): Promise<void> {
     if (result.kind === 'delivered') {
       await outbox.delivered(delivery)
       metrics.deliveries.inc({ ...label, result: 'delivered' })
@@ -119,7 +123,7 @@ export function createLane(channel: Channel, timing: AlerterTiming, deps: LaneDe
     if (result.kind === 'refused' || isLast) {
       await outbox.failed(delivery, reason)
       metrics.deliveries.inc({ ...label, result: 'failed' })
-      logger.warn({ delivery: delivery.id, alert: delivery.alertId, reason }, 'a delivery has failed for good')
+      logger.warn({ delivery: delivery.id, reason }, 'a delivery has failed for good')
       return
     }
     isTroubled = true

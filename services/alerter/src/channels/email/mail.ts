@@ -39,6 +39,17 @@ export function mailOf(event: AlertEvent, payload: Json): Mail {
   }
 }
 
+/** A mail of paragraphs, one per line. */
+export function plainMail(subject: string, message: string): Mail {
+  const lines = message.split('\n').filter((line) => line !== '')
+  const paragraphs = lines.map((line) => `<p>${escapeHtml(onOneLine(line))}</p>`).join('\n')
+  return {
+    subject: cut(onOneLine(subject), SUBJECT_CHARACTERS_MAX),
+    text: `${lines.map(onOneLine).join('\n\n')}\n`,
+    html: `<!doctype html><html><body style="font-family:sans-serif;font-size:14px;color:#222">\n${paragraphs}\n</body></html>\n`,
+  }
+}
+
 function htmlOf(title: string, message: string, rows: readonly [string, string][]): string {
   const cells = rows.map(
     ([name, value]) =>
