@@ -141,7 +141,7 @@ export const demoCrawl: GalleryExample = {
           url: '{{demo.url}}/',
           crawl: { pagesMax: 20, depthMax: 2, mustContain: 'Demo back office', ignore: ['/account$'] },
           assertions: [
-            { of: 'links', is: 'at_least', value: 5 },
+            { of: 'count', path: 'main a', is: 'at_least', value: 5 },
             { of: 'broken_links', is: 'at_most', value: 1 },
           ],
         },

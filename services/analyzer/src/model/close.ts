@@ -125,9 +125,12 @@ function fillSource(rows: KpiRows, row: number, host: HostState, bucket: Bucket,
   rows.memoryShare[row] = shareOf(rows.memoryBytes[row]!, mean(bucket, 0, column.memoryLimit))
   if (bucket.counts[column.events] === 0) return
   const events = bucket.sums[column.events]!
-  const sinceMs = host.eventsMs === Number.NEGATIVE_INFINITY ? bucketMs : bucket.startMs - host.eventsMs
+  const isFirst = host.eventsMs === Number.NEGATIVE_INFINITY
+  const sinceMs = isFirst ? bucketMs : bucket.startMs - host.eventsMs
   host.eventsMs = Math.max(host.eventsMs, bucket.startMs)
-  rows.throughputPerSecond[row] = (events * 1000) / Math.max(bucketMs, sinceMs)
+  // Of the first run of a flow nobody knows how long it took to come: a run a second would be far from it.
+  const isUnknown = isFirst && host.processes[0]!.startsWith('flow:')
+  rows.throughputPerSecond[row] = isUnknown ? Number.NaN : (events * 1000) / Math.max(bucketMs, sinceMs)
   const failed = Math.min(events, bucket.sums[column.failedEvents]!)
   // Without events 0 / 0 is NaN, as above.
   rows.errorRate[row] = failed / events

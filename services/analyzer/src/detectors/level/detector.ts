@@ -21,6 +21,9 @@ const OPEN_AFTER_MS = 5000
 const CLOSE_AFTER_MS = 10_000
 const WATCHED = 1
 const UNWATCHED = 2
+const WATCHED_BY_RUNS = 3
+/** Runs of a flow beyond the limits, after the two that moved the level: two slow ones in a row are no level yet. */
+const FLOW_RUNS_MIN = 3
 /** Values before anything is said, or for what is slow as many as make so many minutes. */
 const VALUES_MIN = 30
 const MINUTES_INSTEAD = 10
@@ -111,10 +114,12 @@ export function createLevelShift(): Detector {
     if (c.watched[track] === 0) {
       const kpi = tracks.kpi[track]!
       const isPlain = kpi < 0
-      const isOfHost = !isPlain && /^(os|host):/.test(processes.id(tracks.process[track]!))
-      c.watched[track] = isPlain || (!isOfHost && kpis[kpi]!.baseline) ? WATCHED : UNWATCHED
+      const process = processes.id(tracks.process[track]!)
+      const isOfHost = !isPlain && /^(os|host):/.test(process)
+      const watched = process.startsWith('flow:') ? WATCHED_BY_RUNS : WATCHED
+      c.watched[track] = isPlain || (!isOfHost && kpis[kpi]!.baseline) ? watched : UNWATCHED
     }
-    return c.watched[track] === WATCHED
+    return c.watched[track] !== UNWATCHED
   }
 
   function measure(track: number, level: number, { baselines }: DetectionContext): void {
@@ -183,7 +188,8 @@ export function createLevelShift(): Detector {
     if (lastedS >= LASTING_S || isHabit(track)) {
       endRun(c, track)
       noteLevel(c, track, timeS, level)
-    } else report(track, lastedS, context)
+    } else if (c.watched[track] === WATCHED || lastedS >= FLOW_RUNS_MIN * c.gapS[track]!)
+      report(track, lastedS, context)
   }
 
   function report(track: number, lastedS: number, { tracks, report }: DetectionContext): void {

@@ -33,7 +33,7 @@ const EPISODE_APART_GAPS = 3
 
 /** What is kept per track: the type and how many elements. */
 const layout = {
-  // 1 for a track that is watched, 2 for one that is not, 0 before that was asked.
+  // 1 for a track that is watched, 3 for one of a flow, 2 for one that is not, 0 before that was asked.
   watched: [Uint8Array, 1],
   lastS: [Uint32Array, 1],
   gapS: [Uint16Array, 1],

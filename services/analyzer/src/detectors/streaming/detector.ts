@@ -92,7 +92,10 @@ export function createStreamingDetector(config: DetectionConfig): Detector {
     if (known !== -1) return known
     if (kpis[tracks.kpi[track]!]?.baseline === false) return -1
     if (!slots.hasRoom(false)) return -1
-    const isGroup = processes.id(tracks.process[track]!).startsWith('os:')
+    const process = processes.id(tracks.process[track]!)
+    // Of a flow each value is a run by itself: one that is slower than others is nothing that the series has not done.
+    if (process.startsWith('flow:')) return -1
+    const isGroup = process.startsWith('os:')
     if (isGroup && (!isLasting(track, minute) || !slots.hasRoom(true))) return -1
     const slot = slots.take(track, isGroup)
     streaming.reset(slot)
