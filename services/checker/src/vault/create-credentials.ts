@@ -47,7 +47,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       const message = `The credential ${name} is not for ${host}: it is for ${opened.hosts.join(', ')}`
       throw new CheckFailure('credential_not_for_host', message, { hint, retry: 'never' })
     }
-    for (const field of secretFields(opened.kind)) declare(use, opened.fields[field] ?? '')
+    for (const field of secretFields(opened.kind)) if (opened.fields[field]) use.secret(opened.fields[field])
     if (opened.kind === 'basic') use.secret(basicOf(opened))
     noteUse(use.tenant, opened)
     return opened
@@ -108,15 +108,6 @@ async function read(store: CredentialsDeps['store'], tenant: string, name: strin
   }
   const hint = 'Add it under Settings, Credentials, or name another one'
   throw new CheckFailure('credential_unknown', `There is no credential ${name}`, { hint, retry: 'never' })
-}
-
-/** As it is, and as it appears in addresses, forms and headers. */
-function declare(use: CredentialUse, secret: string): void {
-  if (secret === '') return
-  const encoded = encodeURIComponent(secret)
-  const forms = [secret, encoded, new URLSearchParams({ '': secret }).toString().slice(1)]
-  forms.push(Buffer.from(secret).toString('base64'), Buffer.from(secret).toString('base64url'))
-  for (const form of new Set(forms)) use.secret(form)
 }
 
 function basicOf({ fields }: OpenedCredential): string {
