@@ -68,15 +68,22 @@ export interface GuardedHttpConfig {
   readonly version: string
   /** Where the product answers, so that people who see the user agent can ask; may be empty. */
   readonly productUrl?: string
+  /** Instead of what is made of the two. */
+  readonly userAgent?: string
 }
 
 const BODY_BYTES_MAX = 5_000_000
 /** What may be sent twice (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
+/** Headers that are between us and the next server; another value would break the request or hide a second one. */
+const OF_THE_CONNECTION = new Set(
+  'connection content-length expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+)
+
 /** `Driftline/1.2.0 (+https://driftline.example)`. */
-export function userAgentOf({ version, productUrl = '' }: GuardedHttpConfig): string {
-  return `Driftline/${version}${productUrl === '' ? '' : ` (+${productUrl})`}`
+export function userAgentOf({ version, productUrl = '', userAgent }: GuardedHttpConfig): string {
+  return userAgent ?? `Driftline/${version}${productUrl === '' ? '' : ` (+${productUrl})`}`
 }
 
 export function createGuardedHttp(
@@ -246,6 +253,13 @@ function withStandard(
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const given = new Set(Object.keys(own).map((name) => name.toLowerCase()))
+  const wrong = [...given].find((name) => OF_THE_CONNECTION.has(name))
+  if (wrong !== undefined) {
+    throw new CheckFailure('config_invalid', `The header ${wrong} is set by Driftline and cannot be given`, {
+      hint: 'Leave it out of the headers of the step',
+      retry: 'never',
+    })
+  }
   return { ...Object.fromEntries(Object.entries(standard).filter(([name]) => !given.has(name))), ...own }
 }
 

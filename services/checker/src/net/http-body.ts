@@ -15,7 +15,8 @@ export interface BodyProgress {
 }
 
 /** Text compresses by ten or twenty; what grows by more than this and does not fit is made to fill memories. */
-const GROWTH_MAX = 100
+const GROWTH_MAX = 30
+const GROWN_BYTES_MIN = 1_000_000
 const ENCODINGS_MAX = 3
 
 /**
@@ -52,7 +53,8 @@ export async function readBody(
     throw error
   }
   const isCut = bytes > bytesMax
-  if (isCut && encodings.length > 0 && bytes > progress.bytes * GROWTH_MAX) throw tooLarge(progress.bytes, bytesMax)
+  const isBomb = bytes > GROWN_BYTES_MIN && bytes > progress.bytes * GROWTH_MAX
+  if (isCut && encodings.length > 0 && isBomb) throw tooLarge(progress.bytes, bytesMax)
   const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   return { body: isCut ? body.subarray(0, bytesMax) : body, isCut }
 }

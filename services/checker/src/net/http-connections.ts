@@ -44,6 +44,8 @@ interface Kept {
   readonly key: string
   readonly bornMs: number
   idleSinceMs: number
+  /** The other side closed it; a request that was not sent yet learns of it by ConnectionGone. */
+  isGone: boolean
 }
 
 const IDLE_MAX = 256
@@ -74,7 +76,7 @@ export function createHttpConnections(deps: {
   }
   const keep = (kept: Kept): void => {
     kept.idleSinceMs = performance.now()
-    if (kept.idleSinceMs - kept.bornMs > AGE_MS_MAX) {
+    if (kept.isGone || kept.idleSinceMs - kept.bornMs > AGE_MS_MAX) {
       close(kept)
       return
     }
@@ -89,7 +91,7 @@ export function createHttpConnections(deps: {
       if (kept === undefined) return undefined
       forget(kept)
       const fresh = nowMs - kept.idleSinceMs <= idleMsMax && nowMs - kept.bornMs <= AGE_MS_MAX
-      if (fresh && !kept.client.destroyed) return kept
+      if (fresh) return kept
       close(kept)
     }
   }
@@ -97,7 +99,7 @@ export function createHttpConnections(deps: {
     client: kept.client,
     reused,
     where,
-    release: () => (kept.client.destroyed ? close(kept) : keep(kept)),
+    release: () => keep(kept),
     destroy: () => close(kept),
   })
 
@@ -115,8 +117,11 @@ export function createHttpConnections(deps: {
         ? await deps.connectTls({ socket, host, where, identity, protocols: ['http/1.1'], signal })
         : socket
       const client = clientOver(url.origin, ready)
-      const kept: Kept = { client, socket: ready, key, bornMs: performance.now(), idleSinceMs: 0 }
-      kept.client.once('disconnect', () => close(kept))
+      const kept: Kept = { client, socket: ready, key, bornMs: performance.now(), idleSinceMs: 0, isGone: false }
+      kept.client.once('disconnect', () => {
+        kept.isGone = true
+        if (idle.has(kept)) close(kept)
+      })
       return connectionOf(kept, false, where)
     },
     async stop() {
