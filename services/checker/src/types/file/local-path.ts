@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { CheckFailure } from '../../check-type.ts'
 import { codeOf } from '../../net/connect-failures.ts'
@@ -10,7 +10,7 @@ import { codeOf } from '../../net/connect-failures.ts'
  */
 export async function realPathOf(path: string, allowedRoots: readonly string[]): Promise<string | null> {
   if (path.includes('\0')) throw notAllowed(path.replaceAll('\0', ''), allowedRoots)
-  const roots = (await Promise.all(allowedRoots.map(real))).filter((root) => root !== null)
+  const roots = await realRootsOf(allowedRoots)
   const wanted = resolve(path)
   let existing = wanted
   let found = await real(existing)
@@ -18,14 +18,30 @@ export async function realPathOf(path: string, allowedRoots: readonly string[]):
     existing = dirname(existing)
     found = await real(existing)
   }
-  if (found === null || !roots.some((root) => isBelow(found, root))) throw notAllowed(path, allowedRoots)
+  if (found === null || !isBelowAny(found, roots)) throw notAllowed(path, allowedRoots)
   return existing === wanted ? found : null
 }
 
-/** Errors: CheckFailure, as above, for a path that was resolved already. */
-export async function refuseUnlessBelow(path: string, shown: string, allowedRoots: readonly string[]): Promise<void> {
-  const roots = await Promise.all(allowedRoots.map(real))
-  if (!roots.some((root) => root !== null && isBelow(path, root))) throw notAllowed(shown, allowedRoots)
+/** A FIFO would never answer, a device always. Errors: CheckFailure `path_not_allowed`. */
+export async function refuseUnlessFile(realPath: string): Promise<void> {
+  const found = await stat(realPath)
+  if (!found.isFile()) throw notRegular(realPath)
+}
+
+export function notRegular(path: string): CheckFailure {
+  return new CheckFailure('path_not_allowed', `${path.slice(0, 300)} is no regular file`, {
+    hint: 'Directories, devices, sockets and pipes are not read; name a file',
+    retry: 'never',
+  })
+}
+
+export function isBelowAny(path: string, realRoots: readonly string[]): boolean {
+  return realRoots.some((root) => isBelow(path, root))
+}
+
+/** Allowed roots as they really are; those that do not exist allow nothing. */
+export async function realRootsOf(allowedRoots: readonly string[]): Promise<readonly string[]> {
+  return (await Promise.all(allowedRoots.map(real))).filter((root) => root !== null)
 }
 
 function isBelow(path: string, root: string): boolean {

@@ -8,10 +8,10 @@ import type { ChildAnswer, ChildQuestion } from './child-protocol.ts'
 /** Processes that answer questions, kept for a while because starting one takes a tenth of a second. */
 export interface ChildPool {
   /**
-   * Asks one. When the signal aborts, that process is ended, whatever it does. Errors: CheckFailure `timeout`,
+   * Asks one; the question is put together when the process is ready for it. When the signal aborts, that process is ended, whatever it does. Errors: CheckFailure `timeout`,
    * `host_busy` when too many wait already, `connection_lost` when the process ended by itself.
    */
-  ask(question: ChildQuestion, signal: AbortSignal): Promise<ChildAnswer>
+  ask(question: () => ChildQuestion, signal: AbortSignal): Promise<ChildAnswer>
 }
 
 export interface ChildPoolConfig {
@@ -95,7 +95,7 @@ export function createChildPool({ childrenMax, waitingMax, idleMs }: ChildPoolCo
 }
 
 /** Ends the child unless it answers. */
-function askChild(child: ChildProcess, question: ChildQuestion, signal: AbortSignal): Promise<ChildAnswer> {
+function askChild(child: ChildProcess, question: () => ChildQuestion, signal: AbortSignal): Promise<ChildAnswer> {
   const startedMs = performance.now()
   return new Promise((resolve, reject) => {
     const finish = (end: () => void): void => {
@@ -112,7 +112,7 @@ function askChild(child: ChildProcess, question: ChildQuestion, signal: AbortSig
       })
     const onAbort = (): void => fail(timeUp('The query', startedMs, signal.reason))
     const onMessage = (answer: ChildAnswer): void => {
-      if ('ready' in answer) child.send(question, (error) => error && onExit())
+      if ('ready' in answer) child.send(question(), (error) => error && onExit())
       else finish(() => resolve(answer))
     }
     const onExit = (): void => {
@@ -124,7 +124,7 @@ function askChild(child: ChildProcess, question: ChildQuestion, signal: AbortSig
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     // One that was kept has said that it is ready long ago.
-    if (isReady(child)) child.send(question, (error) => error && onExit())
+    if (isReady(child)) child.send(question(), (error) => error && onExit())
   })
 }
 

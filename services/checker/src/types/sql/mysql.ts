@@ -20,22 +20,29 @@ import {
 } from './engine.ts'
 import { binary, createRowCollector, decimal, timestamp, wholeNumber } from './values.ts'
 
+type Driver = typeof import('mysql2')
+
 /** MySQL and MariaDB, over the socket of the guard. */
 export async function openMysql(target: SqlTarget, access: SqlAccess): Promise<SqlConnection> {
+  // Loaded before the connection is there: the server speaks first, and somebody must listen then.
+  const driver = (await import('mysql2')).default
   const socket = await access.connect(access.signal)
   let broken: CheckFailure | undefined
   const stopLimit = limitWire(socket, (failure) => {
     broken = failure
   })
+  const connection = createConnection(driver, target, socket)
   const foreign = watchGreeting(socket, target)
-  const connection = await createConnection(target, socket)
   const end = {
-    cancel: (signal: AbortSignal) => killQuery(target, access, connection.threadId, signal),
+    cancel: (signal: AbortSignal) => killQuery(driver, target, access, connection.threadId, signal),
     destroy: () => connection.destroy(),
   }
+  // Where a command has no callback, the driver tells the connection of what ends it.
+  const lost = new Promise<never>((_resolve, reject) => connection.once('error', reject))
+  lost.catch(() => {})
   const run = async <T>(work: Promise<T>): Promise<T> => {
     try {
-      return await untilAborted(work, target, access.signal, end)
+      return await untilAborted(Promise.race([work, lost]), target, access.signal, end)
     } catch (error) {
       throw broken ?? failureOf(error, target)
     }
@@ -63,8 +70,7 @@ export async function openMysql(target: SqlTarget, access: SqlAccess): Promise<S
   }
 }
 
-async function createConnection(target: SqlTarget, socket: Socket): Promise<Connection> {
-  const { default: mysql } = await import('mysql2')
+function createConnection(driver: Driver, target: SqlTarget, socket: Socket): Connection {
   const { username, password, identity } = target.login
   const tls = {
     rejectUnauthorized: target.tls === 'verify',
@@ -73,7 +79,7 @@ async function createConnection(target: SqlTarget, socket: Socket): Promise<Conn
     ...(identity === null ? {} : { cert: identity.certificate, key: identity.key }),
     ...(identity?.passphrase === undefined ? {} : { passphrase: identity.passphrase }),
   }
-  const connection = mysql.createConnection({
+  const connection = driver.createConnection({
     host: target.host,
     port: target.port,
     user: username,
@@ -89,7 +95,7 @@ async function createConnection(target: SqlTarget, socket: Socket): Promise<Conn
     connectTimeout: 0,
     // The server may otherwise ask for a file of this machine.
     flags: ['-LOCAL_FILES', '-MULTI_STATEMENTS'],
-  } as Parameters<typeof mysql.createConnection>[0])
+  } as Parameters<typeof driver.createConnection>[0])
   connection.on('error', () => {})
   return connection
 }
@@ -182,6 +188,7 @@ function cellOf(cell: unknown, field: FieldPacket | undefined): Json {
 
 /** Takes a connection of its own, with the same login. */
 async function killQuery(
+  driver: Driver,
   target: SqlTarget,
   access: SqlAccess,
   threadId: number | null,
@@ -193,7 +200,7 @@ async function killQuery(
     socket.destroy()
   }
   signal.addEventListener('abort', onAbort, { once: true })
-  const connection = await createConnection(target, socket)
+  const connection = createConnection(driver, target, socket)
   try {
     await connected(connection)
     await execute(connection, `KILL QUERY ${threadId}`)

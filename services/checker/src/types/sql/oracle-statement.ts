@@ -97,9 +97,9 @@ async function readRows(driver: Driver, connection: Connection, question: Oracle
       fetchArraySize: Math.min(500, rowsMax + 1),
       fetchTypeHandler: ({ dbType }) => {
         if (dbType === driver.DB_TYPE_NUMBER || dbType === driver.DB_TYPE_CLOB || dbType === driver.DB_TYPE_NCLOB) {
-          return { type: driver.STRING }
+          return { type: driver.STRING, converter: (value) => value }
         }
-        return dbType === driver.DB_TYPE_BLOB ? { type: driver.BUFFER } : {}
+        return dbType === driver.DB_TYPE_BLOB ? { type: driver.BUFFER, converter: (value) => value } : undefined
       },
     },
   )

@@ -22,7 +22,7 @@ export function createOpenOracle(): OpenSql {
     return {
       async query(text, parameters, rowsMax) {
         const answer = await pool.ask(
-          {
+          () => ({
             engine: 'oracle',
             host: target.host,
             port: target.port,
@@ -38,7 +38,7 @@ export function createOpenOracle(): OpenSql {
             parameters,
             rowsMax,
             ...serverTimes(access.deadlineMs),
-          },
+          }),
           access.signal,
         )
         return rowsOf(answer, target)

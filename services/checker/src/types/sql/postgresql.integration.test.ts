@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describeWithServer } from '@driftline/platform/testing/real-servers'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createSqlType } from './sql.ts'
+import { createSqlType } from './sql-type.ts'
 import { createStoreRig, createStoreTools, failureOf, type StoreRig } from './testing/store-rig.ts'
 
 describeWithServer('postgres', 'sql at PostgreSQL', (server) => {

@@ -11,7 +11,8 @@ const HEAP_BYTES_MAX = 256_000_000
 export function askSqlite(question: SqliteQuestion): ChildAnswer {
   let database: Database.Database | undefined
   try {
-    database = new Database(question.path, { readonly: true, fileMustExist: true, timeout: question.lockMs } as never)
+    database = new Database(question.path, { readonly: true, fileMustExist: true } as never)
+    database.exec(`PRAGMA busy_timeout = ${question.lockMs}`)
     database.exec('PRAGMA query_only = 1')
     database.exec(`PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`)
     return { rows: readRows(database, question) }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'libsql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSqlType } from './sql.ts'
+import { createSqlType } from './sql-type.ts'
 import { createStoreRig, createStoreTools, failureOf, type StoreRig } from './testing/store-rig.ts'
 
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n'
@@ -56,7 +56,6 @@ describe('sql in a file of SQLite', () => {
     ['SELECT 1', 'fifo.db', 'path_not_allowed'],
     ['SELECT * FROM sqlite_master', 'text.db', 'answer_invalid'],
     ['SELECT nothing FROM orders', 'shop.db', 'query_failed'],
-    ['SELECT 1 FROM orders WHERE id = ?', 'shop.db', 'query_failed'],
     ['DELETE FROM orders', 'shop.db', 'statement_not_read_only'],
   ])('answers %s in %s with a failure', async (query, name, reason) => {
     const failure = await failureOf(ask(query, name))

@@ -25,9 +25,9 @@ export function createOpenSqlite(): OpenSql {
     const path = await access.realPath()
     return {
       async query(text, parameters, rowsMax) {
-        const times = serverTimes(access.deadlineMs)
-        const question = { engine: 'sqlite', path, text, parameters, rowsMax, ...times } as const
-        return rowsOf(await pool.ask(question, access.signal), target)
+        const question = { engine: 'sqlite', path, text, parameters, rowsMax } as const
+        const ask = () => ({ ...question, ...serverTimes(access.deadlineMs) })
+        return rowsOf(await pool.ask(ask, access.signal), target)
       },
       async close() {},
     }

@@ -7,7 +7,7 @@ import {
   type CheckTools,
   type CreateCheckType,
 } from '../../check-type.ts'
-import { realPathOf } from '../file/local-path.ts'
+import { realPathOf, refuseUnlessFile } from '../file/local-path.ts'
 import { engineTitles, type OpenSql, type SqlAccess, type SqlRows, type SqlTarget, whereOf } from './engine.ts'
 import { openMysql } from './mysql.ts'
 import { createOpenOracle } from './oracle.ts'
@@ -94,7 +94,10 @@ function accessOf(tools: CheckTools, context: CheckContext, target: SqlTarget): 
     },
     async realPath() {
       const path = await realPathOf(target.database, tools.files.allowedRoots)
-      if (path !== null) return path
+      if (path !== null) {
+        await refuseUnlessFile(path)
+        return path
+      }
       throw new CheckFailure('file_missing', `There is no file ${whereOf(target)}`, {
         hint: 'Check the path; the file must be on the machine that runs the checks',
       })
