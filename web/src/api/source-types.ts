@@ -1,6 +1,6 @@
 /** Definitions of sources as the gateway takes and gives them. Not readonly: the editor works on a copy. */
 
-export type SourceKind = 'mqtt' | 'file' | 'syslog' | 'push'
+export type SourceKind = 'mqtt' | 'file' | 'syslog' | 'push' | 'poll'
 /** What a value is used as: a KPI of its process, a plain level, or nothing. */
 export type Role = 'level' | 'executionTime' | 'success' | 'events' | 'ignore'
 export type TimeFormat = 'auto' | 'iso' | 's' | 'ms' | 'us' | 'ns'
@@ -137,11 +137,36 @@ export interface PushDefinition {
   filter?: FilterDefinition
 }
 
+export type PollType = 'rest' | 'graphql' | 'sql' | 'file' | 'prometheus'
+
+export interface PollMetric {
+  metric: string
+  value: string
+  unit: string
+  kind: 'gauge' | 'counter'
+  scale: number
+  attributes: Record<string, string>
+}
+
+export interface PollDefinition {
+  everySeconds: number
+  timeoutSeconds?: number
+  type: PollType
+  checkConfiguration: Record<string, unknown>
+  process?: string
+  rows?: string
+  time?: string
+  metrics: PollMetric[]
+  rules: RecordRule[]
+  filter?: FilterDefinition
+}
+
 export interface Definitions {
   mqtt: MqttDefinition
   file: FileDefinition
   syslog: SyslogDefinition
   push: PushDefinition
+  poll: PollDefinition
 }
 
 /** What is sealed of a definition: it goes in and never comes back. */

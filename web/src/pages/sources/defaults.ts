@@ -48,6 +48,7 @@ export const newDefinitions: { readonly [K in SourceKind]: () => Definitions[K] 
   file: () => ({ paths: [], exclude: [], from: 'end', reading: emptyReading() }),
   syslog: () => ({ udpPort: 5514, tcpPort: 5514, byHost: false, reading: emptyReading() }),
   push: () => ({ door: 'samples', key: '', rules: [] }),
+  poll: () => ({ everySeconds: 10, type: 'rest', checkConfiguration: {}, metrics: [], rules: [] }),
 }
 
 /** Why there is nothing to look at yet; empty as soon as a draft says where its data is. */
@@ -56,6 +57,14 @@ export function lacksOf(definition: Definitions[SourceKind]): string {
   if ('paths' in definition && definition.paths.length === 0) return 'at least one path is needed.'
   if ('byHost' in definition && definition.udpPort === undefined && definition.tcpPort === undefined)
     return 'a port is needed.'
+  if ('everySeconds' in definition) return lacksOfPoll(definition)
+  return ''
+}
+
+function lacksOfPoll({ type, checkConfiguration, metrics }: Definitions['poll']): string {
+  if (typeof checkConfiguration['url'] !== 'string') return 'the address to ask is needed.'
+  if (type === 'sql' && typeof checkConfiguration['query'] !== 'string') return 'the query is needed.'
+  if (type !== 'prometheus' && metrics.length === 0) return 'at least one number that becomes a metric is needed.'
   return ''
 }
 
@@ -63,7 +72,7 @@ export const kindChoices: readonly {
   readonly kind: SourceKind
   readonly name: string
   readonly about: string
-  readonly icon: 'device' | 'log' | 'host' | 'service'
+  readonly icon: 'device' | 'log' | 'host' | 'service' | 'flow'
 }[] = [
   {
     kind: 'mqtt',
@@ -82,6 +91,12 @@ export const kindChoices: readonly {
     name: 'Syslog',
     about: 'A port for network devices and servers that send RFC 3164 or 5424 over UDP or TCP.',
     icon: 'host',
+  },
+  {
+    kind: 'poll',
+    name: 'Poll',
+    about: 'REST and GraphQL APIs, databases, files and Prometheus endpoints, asked every second or more rarely.',
+    icon: 'flow',
   },
   {
     kind: 'push',

@@ -129,6 +129,7 @@ export function groupsOf(items: readonly SourceItem[], format: Format): SourceGr
     { name: 'MQTT', rows: of('mqtt').map((item) => rowOf(item, format)) },
     { name: 'Hosts', rows: agents.length === 0 ? [] : [agentsRow(agents, format)] },
     { name: 'Logs', rows: of('file', 'syslog').map((item) => rowOf(item, format)) },
+    { name: 'Polls', rows: of('poll').map((item) => rowOf(item, format)) },
     { name: 'Push', rows: of('push').map((item) => rowOf(item, format)) },
   ]
   return groups.filter((group) => group.rows.length > 0)
