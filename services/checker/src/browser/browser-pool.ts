@@ -219,7 +219,7 @@ function once(close: () => Promise<void>): () => Promise<void> {
 
 function missing(named: string | null): CheckFailure {
   const what = named === null ? 'No Chromium was found on this machine' : `There is no browser at ${named}`
-  const hint = 'Install Chromium, such as `apt-get install chromium`, or name a browser in checker.browser'
+  const hint = 'Install Chromium, such as `apt-get install chromium`, or name one in checker.browser_executable'
   return new CheckFailure('browser_missing', what, { hint, retry: 'never' })
 }
 
