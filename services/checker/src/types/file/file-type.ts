@@ -121,7 +121,7 @@ function expectKind(credential: OpenCredential | null, kinds: readonly string[])
 
 function answerOf(
   { count, file, close }: FoundFiles,
-  { bytesMax, url }: FileConfig,
+  { bytesMax, url, assertions }: FileConfig,
   { paths, nowMs, leave }: { paths: JsonPaths; nowMs: number; leave(): void },
 ): CheckAnswer {
   const age = file === null || Number.isNaN(file.modifiedMs) ? undefined : (nowMs - file.modifiedMs) / 1000
@@ -167,7 +167,9 @@ function answerOf(
         ? {}
         : { name: file.name.slice(0, 300), size: file.size, ageSeconds: age === undefined ? null : Math.round(age) }),
     },
-    faults: file === null ? [{ of: 'exists', failure: missing(url) }] : [],
+    // Who asserts how many there are has said what is right.
+    faults:
+      file !== null || assertions.some(({ of }) => of === 'count') ? [] : [{ of: 'exists', failure: missing(url) }],
     async close() {
       await close()
       leave()
