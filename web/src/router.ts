@@ -43,6 +43,12 @@ const routes: RouteRecordRaw[] = [
     meta: { title: 'Process' },
   },
   {
+    path: '/reports',
+    name: 'reports',
+    component: () => import('./pages/reports/ReportsPage.vue'),
+    meta: { title: 'Reports' },
+  },
+  {
     path: '/machines',
     name: 'machines',
     component: () => import('./pages/machines/MachinesPage.vue'),

@@ -27,4 +27,5 @@ export const navItems: readonly NavItem[] = [
     icon: 'source',
     routes: ['sources', 'source', 'source-new', 'dead-letters'],
   },
+  { name: 'Reports', to: '/reports', icon: 'report', routes: ['reports'] },
 ]
