@@ -20,6 +20,10 @@ const externalPackages = {
   },
 }
 
+/** Services that have the checker in them bring the process along in which drivers that may hang ask databases. */
+const asksDatabases = ['checker', 'all-in-one']
+const databaseChild = 'services/checker/src/types/sql/database-child.ts'
+
 /** Services that have the analyzer in them bring its thread for training along. */
 const trainsForests = ['analyzer', 'all-in-one']
 /** Those that have the gateway in them bring its thread for reports along. */
@@ -41,6 +45,7 @@ async function bundleServices() {
           'chdb-child': join(root, 'services/platform/src/analytics/chdb-child.ts'),
           ...(printsReports.includes(name) && { 'pdf-worker': join(root, pdfWorker) }),
           ...(trainsForests.includes(name) && { 'forest-worker': join(root, forestWorker) }),
+          ...(asksDatabases.includes(name) && { 'database-child': join(root, databaseChild) }),
         },
         outdir,
         absWorkingDir: root,

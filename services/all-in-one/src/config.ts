@@ -1,6 +1,7 @@
 import { agentSettings, readAgentConfig } from '@driftline/agent/config'
 import { alerterSettings, readAlerterConfig } from '@driftline/alerter/config'
 import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config'
+import { checkerSettings, readCheckerConfig } from '@driftline/checker/config'
 import { accountSettings, gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
 import { fileSourceSettings, readFileSources } from '@driftline/ingest/file-sources'
 import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
@@ -34,6 +35,7 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Sources', spec: fileSourceSettings },
   { title: 'MQTT: sources and the embedded broker', spec: mqttSettings },
   { title: 'Tailer: log files and syslog', spec: tailerSettings },
+  { title: 'Checker: flows and polls', spec: checkerSettings },
   { title: 'Engines and retention', spec: engineSettings },
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
@@ -57,6 +59,7 @@ export function readAllInOneConfig(source: SettingsSource, options: { readonly m
     agent: () => readAgentConfig(source),
     alerter: () => readAlerterConfig(source),
     analyzer: () => readAnalyzerConfig(source),
+    checker: () => readCheckerConfig(source),
     gateway: () => readGatewayConfig(source),
     intake: () => readIntakeConfig(source),
     mqtt: () => readMqttConfig(source),

@@ -23,6 +23,7 @@ test('consumers start before producers, and everything after its engines', () =>
     'intake',
     'ticker',
     'mqtt',
+    'checker',
     'agent',
   ]
   expect(names.filter((name) => order.includes(name))).toEqual(order)

@@ -3,6 +3,7 @@ import { createAlerter } from '@driftline/alerter/service'
 import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
 import { createHistoryReader } from '@driftline/analyzer/history/history-reader'
 import { createAnalyzer } from '@driftline/analyzer/service'
+import { createChecker } from '@driftline/checker/service'
 import { createGateway } from '@driftline/gateway/service'
 import { createFileSources } from '@driftline/ingest/file-sources'
 import { createPushService } from '@driftline/intake/push/push-service'
@@ -67,6 +68,7 @@ export function createAllInOne(
     },
     stop: async () => {},
   }
+  const address = (): string => addressOf(config.gateway, gateway.port())
   const agent = createLocalAgent(
     { agent: config.agent, spoolDir: join(dataDir, 'agent'), bind: config.intake.bind, intakeTls: config.intake.tls },
     { ...shared, intake, access },
@@ -90,9 +92,11 @@ export function createAllInOne(
       createTicker({ ...tickerDefaults, instance: config.intake.instance }, shared),
       createMqtt(config.mqtt, { ...shared, access }),
       createTailer(config.tailer, { ...shared, dataDir }),
+      // Flows ask the product itself, so its door is open by now.
+      createChecker(config.checker, { ...shared, productUrl: address }),
       ...(config.common.monitoringEnabled ? [agent] : []),
     ],
-    address: () => addressOf(config.gateway, gateway.port()),
+    address,
     firstAdmin: () => firstAdmin,
   }
 }

@@ -9,7 +9,7 @@ import { ADMIN_PASSWORD } from './rest.ts'
 /** Those that what hosts send goes through. */
 export const SERVICES = ['writer', 'analyzer', 'intake', 'gateway'] as const
 export type ServiceName = (typeof SERVICES)[number]
-const ALL = [...SERVICES, 'alerter', 'mqtt', 'tailer'] as const
+const ALL = [...SERVICES, 'alerter', 'mqtt', 'tailer', 'checker'] as const
 export type AnyServiceName = (typeof ALL)[number]
 
 /** Addresses of the engines that the services share. */
@@ -56,6 +56,7 @@ export async function createApart(engines: EngineUrls): Promise<Apart> {
     DRIFTLINE_INTAKE_HTTP_PORT: String(pushPort),
     DRIFTLINE_MONITOR_GRPC_PORT: '0',
     DRIFTLINE_MQTT_EMBEDDED: 'false',
+    DRIFTLINE_CHECKER_PRODUCT_URL: `http://127.0.0.1:${httpPort}`,
     DRIFTLINE_SECRET_KEY: randomBytes(32).toString('base64'),
     DRIFTLINE_DATA_DIR: join(directory, 'data'),
     DRIFTLINE_ADMIN_PASSWORD: ADMIN_PASSWORD,
