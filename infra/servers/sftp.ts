@@ -63,14 +63,17 @@ export async function startSftp(): Promise<TrialServer> {
   }
 }
 
-/** The strict checks of modes are off because temporary directories are writable by all. */
+/**
+ * The strict checks of modes are off because temporary directories are writable by all. PAM knows that an account
+ * without a password is not a locked one; the server itself would refuse its user.
+ */
 function configuration(directory: string, port: number): string {
   return `
 ListenAddress 127.0.0.1
 Port ${port}
 HostKey ${join(directory, 'host_key')}
 PidFile none
-UsePAM no
+UsePAM yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 AuthorizedKeysFile ${join(directory, 'authorized_keys')}

@@ -222,13 +222,13 @@ function failureOf(error: unknown, { host, port, credential }: SftpTarget): Chec
       retry: 'never',
     })
   }
-  if (/handshake|protocol|identification|Expected|packet/i.test(message) && level !== 'client-timeout') {
+  const lost = /lost before|ended|closed|ECONNRESET|EPIPE/i.test(`${codeOf(error)} ${message}`)
+  if (!lost && /handshake|protocol|identification|expected|packet/i.test(message)) {
     return new CheckFailure('answer_invalid', `What answers at ${where} is not SSH: ${message.slice(0, 200)}`, {
       hint: 'Check host and port',
       cause: error,
     })
   }
-  const lost = /ended|closed|ECONNRESET|before handshake|EPIPE/i.test(`${codeOf(error)} ${message}`)
   return new CheckFailure(lost ? 'connection_lost' : 'query_failed', `${where}: ${message.slice(0, 200)}`, {
     hint: 'See the log of the server',
     retry: 'always',

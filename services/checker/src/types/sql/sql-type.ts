@@ -142,6 +142,7 @@ function answerOf({ columns, rows }: SqlRows, latencyMs: number, nowMs: number):
       columns: columns.slice(0, RESULT_COLUMNS_MAX).map((name) => name.slice(0, RESULT_CELL_MAX)),
       rows: rows.slice(0, RESULT_ROWS_MAX).map((row) => row.slice(0, RESULT_COLUMNS_MAX).map(cutCell)),
     },
+    rows: async () => rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at] ?? null]))),
   }
 }
 
