@@ -53,8 +53,10 @@ export function rowsOf({ check, definition, item, usual }: RowSources): StepRow[
     }
   }
   if (check && check.steps.length > 0)
-    return check.steps.map((step) => row(step.stepNumber, step.name, step.checkType, step.target, step))
-  return definition.map((step, at) => row(at + 1, step.stepName, step.checkType, item?.steps[at]?.target ?? '', null))
+    return check.steps.map((step) => row(step.stepNumber, step.name, step.checkType, targetWords(step.target), step))
+  return definition.map((step, at) =>
+    row(at + 1, step.stepName, step.checkType, targetWords(item?.steps[at]?.target ?? ''), null),
+  )
 }
 
 /** The step that somebody wants to see without having chosen one: what runs, what failed, else what came last. */
@@ -72,6 +74,13 @@ export function deviationOf(timeMs: number | null, row: Pick<StepRow, 'normal' |
   if (timeMs === null || row.normal === null || row.spread === null) return null
   return (timeMs - row.normal) / Math.max(row.spread, row.normal * 0.05, 1)
 }
+
+/** Templates as people read them: `{{demo.url}}/orders/{{steps.order.id}}` is `demo/orders/{id}`. */
+export const targetWords = (target: string): string =>
+  target
+    .replace(/\{\{\s*(product|demo)\.url\s*\}\}/g, '$1')
+    .replace(/\{\{\s*steps\.[^.}]+\.([^}\s]+)\s*\}\}/g, '{$1}')
+    .replace(/\{\{\s*([^}\s]+)\s*\}\}/g, '{$1}')
 
 const comparisonWords: Readonly<Record<string, string>> = {
   equals: 'is',
@@ -101,7 +110,9 @@ export function assertionWords(config: Readonly<Record<string, unknown>>): strin
     const { of, path, is, value } = one as Record<string, unknown>
     const subject = [of, path].filter((part) => typeof part === 'string').join(' ')
     const verb = comparisonWords[String(is)] ?? String(is)
-    return is === 'exists' || is === 'missing' ? `${subject} ${verb}` : `${subject} ${verb} ${plainValue(value)}`
+    return is === 'exists' || is === 'missing'
+      ? `${subject} ${verb}`
+      : `${subject} ${verb} ${targetWords(plainValue(value))}`
   })
 }
 

@@ -139,7 +139,7 @@ export function findingOf(flow: FlowFinding, format: Format): Phrase[] {
   if (flow.reason) return [{ text: flow.reason, strong: true }, { text: failures ? `. ${failures}` : '.' }]
   if (!last)
     return [{ text: flow.open ? 'Its first run is on the way.' : 'It was never run. Check runs it once, now.' }]
-  const took = last.executionTime === null ? '' : ` in ${format.duration(last.executionTime)}`
+  const took = last.executionTime === null ? '' : ` in ${stepTimeText(last.executionTime, format)}`
   if (last.status === 'success')
     return [{ text: `The last run succeeded${took}. ${failures.startsWith('The only') ? '' : failures}`.trim() }]
   return [{ text: `The last run was ${statusWords[last.status]}. ${failures}`.trim() }]
