@@ -153,6 +153,15 @@ describe('a step that takes longer than usual', () => {
     expect(anomaliesOf(wild, runAt(AT, [{ name: 'Batch', ms: 25_000 }]))).toEqual([])
   })
 
+  test.each([
+    [900, Severity.WARNING],
+    [1100, Severity.CRITICAL],
+  ])('of some milliseconds that takes %i ms is no more than that', (ms, severity) => {
+    const partition = open()
+    for (let minute = 0; minute < 12; minute++) anomaliesOf(partition, runAt(minute, [{ name: 'Ping', ms: 30 }]))
+    expect(anomaliesOf(partition, runAt(AT, [{ name: 'Ping', ms }]))).toMatchObject([{ type: 'step_slow', severity }])
+  })
+
   test('becomes what is usual when it stays', () => {
     const partition = learnt()
     const all = Array.from({ length: 40 }, (_, at) => anomaliesOf(partition, runAt(AT + at, steps(12_000)))).flat()

@@ -67,6 +67,8 @@ const MULTIPLE = 3
 const CRITICAL_MULTIPLE = 10
 const SIGMAS = 6
 const DIFFERENCE_MS_MIN = 100
+/** Nobody is woken for less than a second, however many times more than usual it is. */
+const CRITICAL_DIFFERENCE_MS_MIN = 1000
 /** Standard deviation of a normal distribution whose median absolute deviation is 1. */
 const SIGMA_OF_MAD = 1.4826
 /** Where runs are of two kinds, quick and slow, the slow ones are usual, too. */
@@ -115,7 +117,7 @@ export function normalOf({ durations }: DurationMemory): Normal | null {
     sigmaMs,
     limitMs,
     openMs: Math.max(limitMs, UPPER_MULTIPLE * sorted[Math.floor(UPPER_SHARE * (sorted.length - 1))]!),
-    criticalMs: Math.max(CRITICAL_MULTIPLE * medianMs, farMs),
+    criticalMs: Math.max(CRITICAL_MULTIPLE * medianMs, farMs, medianMs + CRITICAL_DIFFERENCE_MS_MIN),
   }
 }
 
