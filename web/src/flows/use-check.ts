@@ -44,11 +44,14 @@ export function useCheck(id: MaybeRefOrGetter<string | null>) {
     try {
       const answer = await api.get<Check>(`/checks/${encodeURIComponent(wanted)}`)
       if (mine !== round) return
-      const known = check.value
       // Live news are newer than an answer that was on its way meanwhile.
-      if (known?.checkId === wanted && hasEnded(known.overallStatus) && !hasEnded(answer.overallStatus)) return
+      if (hears && !hasEnded(answer.overallStatus)) return
       check.value = answer
       error.value = null
+      if (hasEnded(answer.overallStatus)) {
+        stop?.()
+        stop = null
+      }
     } catch (failure) {
       if (mine === round) error.value = failure
     }
@@ -90,7 +93,7 @@ export function useCheck(id: MaybeRefOrGetter<string | null>) {
 
   watch(
     () => toValue(id),
-    async (wanted) => {
+    (wanted) => {
       round++
       stop?.()
       stop = null
@@ -101,10 +104,9 @@ export function useCheck(id: MaybeRefOrGetter<string | null>) {
         check.value = null
         return
       }
-      const mine = round
-      await load(wanted)
-      if (mine !== round) return
-      if (check.value?.checkId !== wanted || !hasEnded(check.value.overallStatus)) follow(wanted)
+      // Both at once: what runs comes by the channel, what is over comes whole by the answer.
+      follow(wanted)
+      void load(wanted)
     },
     { immediate: true },
   )
