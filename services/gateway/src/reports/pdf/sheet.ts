@@ -29,6 +29,11 @@ export interface Sheet {
   hairline(y: number, color?: string): void
 }
 
+/** The face swaps letters by their neighbours, for code; that is most of the work of laying text out. */
+const PLAIN = { calt: false } as unknown as PDFKit.Mixins.OpenTypeFeatures[]
+const TABULAR = { calt: false, tnum: true } as unknown as PDFKit.Mixins.OpenTypeFeatures[]
+const featuresOf = ({ tabular }: TextStyle): PDFKit.Mixins.OpenTypeFeatures[] => (tabular ? TABULAR : PLAIN)
+
 export function createSheet(
   faces: Faces,
   info: { title: string; language: string; pagesMax: number; createdAt: Date },
@@ -55,9 +60,17 @@ export function createSheet(
   const use = ({ size, weight = 'regular' }: TextStyle): void => {
     pdf.font(weight).fontSize(size)
   }
+  /** Cells say the same again and again, and laying text out takes most of the time. */
+  const widths = new Map<string, number>()
   const widthOf = (text: string, style: TextStyle): number => {
+    const key = `${style.size} ${style.weight ?? ''} ${style.tabular ?? ''} ${text}`
+    let width = widths.get(key)
     use(style)
-    return pdf.widthOfString(text, style.tabular ? { features: ['tnum'] } : {})
+    if (width === undefined) {
+      width = pdf.widthOfString(text, { features: featuresOf(style) })
+      widths.set(key, width)
+    }
+    return width
   }
 
   function fit(text: string, width: number, style: TextStyle): string {
@@ -90,11 +103,11 @@ export function createSheet(
     },
     widthOf: (text, style) => widthOf(faces.drawable(text), style),
     line(text, x, y, width, style) {
-      const { align = 'left', color = ink.text2, tabular } = style
+      const { align = 'left', color = ink.text2 } = style
       const shown = fit(faces.drawable(text), width, style)
       const free = width - widthOf(shown, style)
       const at = align === 'right' ? x + free : align === 'center' ? x + free / 2 : x
-      pdf.fillColor(color).text(shown, at, y, { lineBreak: false, ...(tabular ? { features: ['tnum'] } : {}) })
+      pdf.fillColor(color).text(shown, at, y, { lineBreak: false, features: featuresOf(style) })
     },
     wrap: (text, width, style, linesMax) =>
       wrapped(
