@@ -77,7 +77,7 @@ describeWithServer('sftp', 'file at an SFTP server', (server) => {
   it.each([
     ['silence', () => {}, 'timeout'],
     ['a closed door', (socket: Socket) => socket.destroy(), 'connection_lost'],
-    ['another service', (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'answer_invalid'],
+    ['another service', (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'connection_lost'],
   ])('meets %s', async (_, answer, reason) => {
     const [fake, port] = await listen(answer)
     const url = `sftp://127.0.0.1:${port}/x`
