@@ -77,7 +77,20 @@ function stepsSql(nowMs: number, runs: number, from: number, to: number): string
 export async function storeRuns(store: Pick<AnalyticsStore, 'execute'>, runs: number, nowMs: number): Promise<void> {
   for (let from = 0; from < runs; from += CHUNK) {
     const to = Math.min(runs, from + CHUNK)
-    await store.execute(runsSql(nowMs, runs, from, to))
-    await store.execute(stepsSql(nowMs, runs, from, to))
+    await untilDone(() => store.execute(runsSql(nowMs, runs, from, to)))
+    await untilDone(() => store.execute(stepsSql(nowMs, runs, from, to)))
+  }
+}
+
+/** Merges may hold the memory for a moment; what is inserted twice replaces itself. */
+async function untilDone(work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (tries === 20) throw error
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
   }
 }
