@@ -18,6 +18,7 @@ describe('sql where there is no database', () => {
     const server = createServer((socket) => {
       sockets.add(socket)
       socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+      socket.resume()
       answer(socket)
     })
     servers.push(server)
@@ -59,7 +60,8 @@ describe('sql where there is no database', () => {
 
   it.each(schemes)('%s: another service', async (scheme) => {
     const port = await listen((socket) => socket.write('220 mail.example ESMTP, and a few more words of greeting\r\n'))
-    expect((await ask(scheme, port)).reason).toBe('answer_invalid')
+    // The driver of Oracle takes the greeting for the beginning of a long packet, and waits for its end.
+    expect((await ask(scheme, port)).reason).toBe(scheme === 'oracle' ? 'timeout' : 'answer_invalid')
     await untilClosed()
   })
 
