@@ -19,9 +19,10 @@ const verbs: Partial<Record<ProcessKind, readonly [string, string]>> = {
   device: ['sends', 'msg'],
   log: ['writes', 'lines'],
   service: ['handles', 'calls'],
+  flow: ['makes', 'runs'],
 }
 
-/** What a device, log or service does, in one sentence from nothing but the values that the page shows. */
+/** What a device, log, service or flow does, in one sentence from nothing but the values that the page shows. */
 export function eventFindingOf(input: EventFindingInput): Phrase[] {
   const { name, metrics } = input
   if (input.isSilent && input.lastSeenMs !== null)
