@@ -61,7 +61,7 @@ async function real(path: string): Promise<string | null> {
 function notAllowed(path: string, allowedRoots: readonly string[]): CheckFailure {
   const why = allowedRoots.length === 0 ? 'no directory is allowed' : 'it is not below an allowed directory'
   return new CheckFailure('path_not_allowed', `Reading ${path.slice(0, 300)} is not allowed: ${why}`, {
-    hint: 'Whoever runs Driftline can allow its directory with DRIFTLINE_CHECKER_FILE_ROOTS',
+    hint: 'Whoever runs Driftline can allow its directory with DRIFTLINE_CHECKER_ALLOWED_ROOTS',
     retry: 'never',
   })
 }

@@ -1,4 +1,3 @@
-import type { Json } from '@driftline/platform/metadata/tables'
 import type { SqlFault, SqlParameter, SqlRows } from './engine.ts'
 
 /** What a child is asked, over IPC: one statement. Credentials go this way and no other. */
@@ -36,5 +35,3 @@ export type ChildAnswer =
   | { readonly ready: true }
   | { readonly rows: SqlRows }
   | { readonly fault: SqlFault | 'foreign' | 'refused' | 'too_large' | 'address'; readonly message: string }
-
-export type ChildCell = Json
