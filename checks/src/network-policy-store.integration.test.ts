@@ -1,18 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createLogger } from '@driftline/platform/logger'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
 import { createPostgresMetadata } from '@driftline/platform/metadata/postgres-metadata'
 import { createSqliteMetadata } from '@driftline/platform/metadata/sqlite-metadata'
 import { createTestDatabase } from '@driftline/platform/metadata/testing/create-test-database'
 import { describeWithServer } from '@driftline/platform/testing/real-servers'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { networkPolicy } from './network-policy.ts'
 import { createNetworkPolicyStore, type NetworkPolicyStore } from './network-policy-store.ts'
 
 const clock = { nowMs: () => 1_800_000_000_000 }
-const logger = pino({ level: 'silent' })
+const logger = createLogger('fatal')
 const by = 'user:admin'
 
 /** What every metadata store makes of the policy. */

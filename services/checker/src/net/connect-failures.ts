@@ -1,11 +1,6 @@
 import { CheckFailure } from '../check-type.ts'
 
-/** Error of Node's `net`, `dns` and `tls`. */
-export interface CodedError {
-  readonly code: string
-  readonly message: string
-}
-
+/** Code of an error of Node's `net`, `dns`, `tls` or of a library; empty without one. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : ''

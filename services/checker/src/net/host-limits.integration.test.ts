@@ -4,14 +4,14 @@ import { networkPolicy } from '@driftline/checks/network-policy'
 import type { HotState } from '@driftline/platform/hot-state/hot-state'
 import { createInProcessHotState } from '@driftline/platform/hot-state/in-process-hot-state'
 import { createRedisHotState } from '@driftline/platform/hot-state/redis-hot-state'
+import { createLogger } from '@driftline/platform/logger'
 import { describeWithServer } from '@driftline/platform/testing/real-servers'
-import { pino } from 'pino'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createHostLimits, type HostLimits } from './host-limits.ts'
 import { windowOf } from './host-turns.ts'
 
 const clock = { nowMs: () => Date.now() }
-const logger = pino({ level: 'silent' })
+const logger = createLogger('fatal')
 const patience = (): AbortSignal => AbortSignal.timeout(20_000)
 
 interface Calls {
