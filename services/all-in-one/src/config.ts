@@ -2,6 +2,7 @@ import { agentSettings, readAgentConfig } from '@driftline/agent/config'
 import { alerterSettings, readAlerterConfig } from '@driftline/alerter/config'
 import { analyzerSettings, readAnalyzerConfig } from '@driftline/analyzer/config'
 import { checkerSettings, readCheckerConfig } from '@driftline/checker/config'
+import { fileFlowSettings, readFileFlows } from '@driftline/checks/file-flows'
 import { accountSettings, gatewaySettings, readGatewayConfig } from '@driftline/gateway/config'
 import { fileSourceSettings, readFileSources } from '@driftline/ingest/file-sources'
 import { intakeSettings, readIntakeConfig } from '@driftline/intake/config'
@@ -35,7 +36,7 @@ export const settingsSections: readonly { readonly title: string; readonly spec:
   { title: 'Sources', spec: fileSourceSettings },
   { title: 'MQTT: sources and the embedded broker', spec: mqttSettings },
   { title: 'Tailer: log files and syslog', spec: tailerSettings },
-  { title: 'Checker: flows and polls', spec: checkerSettings },
+  { title: 'Checker: flows and polls', spec: { ...fileFlowSettings, ...checkerSettings } },
   { title: 'Engines and retention', spec: engineSettings },
   { title: 'Agent', spec: agentSettings },
   { title: 'Writer', spec: writerSettings },
@@ -60,6 +61,7 @@ export function readAllInOneConfig(source: SettingsSource, options: { readonly m
     alerter: () => readAlerterConfig(source),
     analyzer: () => readAnalyzerConfig(source),
     checker: () => readCheckerConfig(source),
+    flows: () => readFileFlows(source),
     gateway: () => readGatewayConfig(source),
     intake: () => readIntakeConfig(source),
     mqtt: () => readMqttConfig(source),

@@ -4,6 +4,7 @@ import { createFileCheckpoints } from '@driftline/analyzer/checkpoints'
 import { createHistoryReader } from '@driftline/analyzer/history/history-reader'
 import { createAnalyzer } from '@driftline/analyzer/service'
 import { createChecker } from '@driftline/checker/service'
+import { createFileFlows } from '@driftline/checks/file-flows'
 import { createGateway } from '@driftline/gateway/service'
 import { createFileSources } from '@driftline/ingest/file-sources'
 import { createPushService } from '@driftline/intake/push/push-service'
@@ -78,6 +79,7 @@ export function createAllInOne(
       ...engines.components('metadata', 'hotState', 'bus', 'analytics'),
       accounts,
       createFileSources({ sources: config.sources }, shared),
+      createFileFlows({ flows: config.flows }, shared),
       createWriter(config.writer, { ...shared, positions: createPositionStore(metadata) }),
       createAlerter(config.alerter, shared),
       createAnalyzer(config.analyzer, {

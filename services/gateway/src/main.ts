@@ -1,3 +1,4 @@
+import { createFileFlows, readFileFlows } from '@driftline/checks/file-flows'
 import { createFileSources, readFileSources } from '@driftline/ingest/file-sources'
 import { accessDefaults, createAccess } from '@driftline/platform/access/access'
 import type { Component } from '@driftline/platform/lifecycle'
@@ -16,6 +17,7 @@ await runService(
       ...readGatewayConfig(source),
       ...readSettings(source, accountSettings),
       sources: readFileSources(source),
+      fileFlows: readFileFlows(source),
     }),
     components: (config, { engines, logger, metrics, clock }) => {
       const deps = { ...engines, logger, metrics, clock }
@@ -32,6 +34,7 @@ await runService(
       return [
         accounts,
         createFileSources({ sources: config.sources }, deps),
+        createFileFlows({ flows: config.fileFlows }, deps),
         createGateway(config, { ...deps, access }),
       ]
     },
