@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { createOrderedId, orderedIdFloor } from '@driftline/platform/access/secrets'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
+import type { ChecksTable } from '@driftline/platform/metadata/flow-tables'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
-import type { ChecksTable, Database, Json } from '@driftline/platform/metadata/tables'
+import type { Database, Json } from '@driftline/platform/metadata/tables'
 import { type Kysely, type Selectable, sql } from 'kysely'
 
 export interface CheckRequest {

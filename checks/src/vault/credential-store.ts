@@ -4,8 +4,9 @@ import { createOrderedId } from '@driftline/platform/access/secrets'
 import { createVault, type Vault } from '@driftline/platform/access/vault'
 import type { Clock } from '@driftline/platform/clock'
 import { AppError } from '@driftline/platform/errors'
+import type { CredentialsTable } from '@driftline/platform/metadata/flow-tables'
 import type { Metadata } from '@driftline/platform/metadata/metadata'
-import type { CredentialsTable, Database, Json } from '@driftline/platform/metadata/tables'
+import type { Database, Json } from '@driftline/platform/metadata/tables'
 import type { Kysely, Selectable } from 'kysely'
 import {
   type CredentialFields,

@@ -125,30 +125,9 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     logger,
     metrics,
   })
-  const trust = createTrust(config.trustedProxies)
-  const limiter = createLimiter(config.rateLimits)
-  const authenticator = createAuthenticator({ access, limiter })
-  const live = createLiveServer({
-    hub,
-    access,
-    authenticator,
-    addressOf: (request) => addressOf(request, trust),
-    allowedOrigins: config.corsOrigins,
-    limits: config.live,
-    clock,
-    logger,
-    metrics,
-  })
+  const { trust, limiter, authenticator, live } = createDoors(config, deps, hub)
   const checks = checksOf(deps)
-  const reports = createReportMaker({
-    ...deps,
-    store: deps.analytics,
-    estate,
-    press: createPdfPress(),
-    retentionMs: config.retention.rollupMs,
-  })
-  const reportSchedules = createScheduleStore(deps)
-  const reportScheduler = createReportScheduler({ ...deps, schedules: reportSchedules, reports })
+  const reportParts = createReportParts(config, deps, estate)
   let port = config.httpPort
   const routeDeps: AllRouteDeps = {
     ...flowParts,
@@ -166,9 +145,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     announce: { anomaly: hub.publishAnomaly, alert: hub.publishAlert },
     ...caches,
     logProcesses,
-    reports,
-    reportSchedules,
-    reportScheduler,
+    ...reportParts,
     version: VERSION,
     startedAtMs: clock.nowMs(),
     caches: () => cacheLines(caches),
@@ -190,8 +167,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     rebuilder,
     stores,
     settingsPublisher,
-    reports,
-    reportScheduler,
+    ...reportParts,
     monitor: createMonitorServer(
       { bind: config.bind, port: config.monitorPort, tls: config.tls },
       { desk: createDesk(routes, { authenticator }), logger },
@@ -227,6 +203,40 @@ function createFollowed(
     sourceAsks: stores.sourceAsks,
   })
   return { logProcesses, feedOf }
+}
+
+/** Who may come in, from where and how often, and the live channel behind that. */
+function createDoors(config: GatewayConfig, deps: GatewayDeps, hub: LiveHub) {
+  const { access, clock, logger, metrics } = deps
+  const trust = createTrust(config.trustedProxies)
+  const limiter = createLimiter(config.rateLimits)
+  const authenticator = createAuthenticator({ access, limiter })
+  const live = createLiveServer({
+    hub,
+    access,
+    authenticator,
+    addressOf: (request) => addressOf(request, trust),
+    allowedOrigins: config.corsOrigins,
+    limits: config.live,
+    clock,
+    logger,
+    metrics,
+  })
+  return { trust, limiter, authenticator, live }
+}
+
+function createReportParts({ retention }: GatewayConfig, deps: GatewayDeps, estate: Estate) {
+  const press = createPdfPress()
+  const reports = createReportMaker({
+    ...deps,
+    store: deps.analytics,
+    estate,
+    press,
+    retentionMs: retention.rollupMs,
+  })
+  const reportSchedules = createScheduleStore(deps)
+  const reportScheduler = createReportScheduler({ ...deps, schedules: reportSchedules, reports })
+  return { reports, reportSchedules, reportScheduler }
 }
 
 async function refreshSettings(estate: Estate, { processSettings }: Stores): Promise<void> {

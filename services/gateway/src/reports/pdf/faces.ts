@@ -11,17 +11,16 @@ export interface Faces {
 
 export type Weight = 'regular' | 'medium' | 'semibold'
 
-const FILES: Record<Weight, string> = {
-  regular: '400Regular/Inter_400Regular.ttf',
-  medium: '500Medium/Inter_500Medium.ttf',
-  semibold: '600SemiBold/Inter_600SemiBold.ttf',
+const fileOf: Readonly<Record<Weight, () => string>> = {
+  regular: () => import.meta.resolve('@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf'),
+  medium: () => import.meta.resolve('@expo-google-fonts/inter/500Medium/Inter_500Medium.ttf'),
+  semibold: () => import.meta.resolve('@expo-google-fonts/inter/600SemiBold/Inter_600SemiBold.ttf'),
 }
 
 const LACKING = '\u25a1'
 
 export function loadFaces(): Faces {
-  const read = (weight: Weight): Buffer =>
-    readFileSync(fileURLToPath(import.meta.resolve(`@expo-google-fonts/inter/${FILES[weight]}`)))
+  const read = (weight: Weight): Buffer => readFileSync(fileURLToPath(fileOf[weight]()))
   const files = { regular: read('regular'), medium: read('medium'), semibold: read('semibold') }
   const face = create(files.regular) as Font
   const known = new Map<string, string>()
