@@ -89,8 +89,13 @@ async function perform(input: AttemptInput, context: CheckContext, progress: Pro
   } catch (error) {
     failure = asFailure(error, input, context.signal)
   }
-  const outcome = failure === null ? 'success' : 'failed'
-  return { outcome, failure, answer: progress.answer, values, checkMs: progress.checkMs }
+  return { outcome: outcomeOf(failure), failure, answer: progress.answer, values, checkMs: progress.checkMs }
+}
+
+/** A database ends a statement a little before we would, and says so: that is the end of the step's time as well. */
+function outcomeOf(failure: CheckFailure | null): 'success' | 'failed' | 'timeout' {
+  if (failure === null) return 'success'
+  return failure.reason === 'timeout' ? 'timeout' : 'failed'
 }
 
 async function ask(type: CheckType, config: Judged, context: CheckContext, progress: Progress): Promise<CheckAnswer> {
