@@ -154,8 +154,7 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
     live: () => liveFigures(live, latency, clock.nowMs()),
     warnings: async () => warningsOf(checks),
   }
-  const verdictCounts = (tenant: string): Promise<VerdictCount[]> =>
-    caches.verdictCache.get(tenant, () => stores.verdicts.counts(tenant))
+  const verdictCounts = verdictCountsOf(caches, stores)
   const routes = allRoutes(routeDeps, access, config.agents.file)
   return {
     app: assembleApp(config, deps, { estate, routes, checks, limiter, authenticator, trust, verdictCounts }),
@@ -204,6 +203,11 @@ function createFollowed(
   })
   return { logProcesses, feedOf }
 }
+
+const verdictCountsOf =
+  ({ verdictCache }: GatewayCaches, { verdicts }: Stores) =>
+  (tenant: string): Promise<VerdictCount[]> =>
+    verdictCache.get(tenant, () => verdicts.counts(tenant))
 
 /** Who may come in, from where and how often, and the live channel behind that. */
 function createDoors(config: GatewayConfig, deps: GatewayDeps, hub: LiveHub) {

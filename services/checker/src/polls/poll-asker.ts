@@ -39,7 +39,7 @@ export function createPollAsker(deps: PollAskerDeps): PollAsker {
         const answer = await beforeEnd(type.run(config as never, context), context.signal)
         try {
           await refuseFaults(answer, (config as { assertions: readonly Assertion[] }).assertions)
-          return await take(answer)
+          return await take(answer, masker.mask)
         } finally {
           await answer.close?.()
         }
@@ -80,7 +80,8 @@ function beforeEnd(running: Promise<CheckAnswer>, signal: AbortSignal): Promise<
     running.then(
       (answer) => {
         signal.removeEventListener('abort', end)
-        if (ended) void answer.close?.()
+        // Nobody waits for it any more, so nobody would hear that it could not be closed.
+        if (ended) void Promise.resolve(answer.close?.()).catch(() => {})
         else resolve(answer)
       },
       (error: unknown) => {

@@ -1,10 +1,11 @@
 import type { Collector } from '@driftline/ingest/collector'
 import { type PollDefinition, type ScrapeConfig, scrapeConfig } from '@driftline/ingest/definitions/poll'
 import type { SeriesBook } from '@driftline/ingest/series-book'
+import type { Masker } from '../assess/masking.ts'
 import { type CheckAnswer, CheckFailure } from '../check-type.ts'
 import type { JsonPaths } from '../facts/json-path.ts'
 import { createPollMapper, type Mapped, type MapperPlace } from './poll-mapper.ts'
-import { createRowReader } from './rows.ts'
+import { createRowReader, type Row } from './rows.ts'
 import type { PollOutcome } from './running-poll.ts'
 import { createScrapeMapper } from './scrape-mapper.ts'
 
@@ -20,8 +21,8 @@ export interface PollQuestion {
 
 /** Errors: CheckFailure, for all that the target and the configuration do. */
 export interface PollAsker {
-  /** Hands the answer to `take` while it is open, and answers what that made of it. */
-  ask<T>(question: PollQuestion, signal: AbortSignal, take: (answer: CheckAnswer) => Promise<T>): Promise<T>
+  /** Hands the answer to `take` while it is open, with what masks its secrets, and answers what that made of it. */
+  ask<T>(question: PollQuestion, signal: AbortSignal, take: (answer: CheckAnswer, mask: Mask) => Promise<T>): Promise<T>
 }
 
 /** How one poll asks and what it makes of an answer. */
@@ -48,7 +49,7 @@ export function createPollReading(
 ): PollReading {
   const { type, everySeconds } = definition
   const timeoutMs = Math.min(definition.timeoutSeconds ?? TIMEOUT_S[type], everySeconds) * 1000
-  let take: ((answer: CheckAnswer, atMs: number) => Promise<Mapped>) | null = null
+  let take: Take | null = null
   let lastBody = ''
 
   const question = (): PollQuestion => {
@@ -68,10 +69,14 @@ export function createPollReading(
       try {
         take ??= createTake(place, definition, deps)
         const taking = take
-        const answered = await deps.asker.ask(question(), signal, async (answer) => {
+        const answered = await deps.asker.ask(question(), signal, async (answer, mask) => {
           latencyMs = performance.now() - startedMs
-          lastBody = answer.body?.text.slice(0, BODY_SHOWN) ?? JSON.stringify(answer.result).slice(0, BODY_SHOWN)
-          return { mapped: await taking(answer, atMs), bytes: lastBody.length }
+          // A target that repeats what it is sent must not show a credential to whoever previews or reads dead letters.
+          const text = answer.body?.text ?? JSON.stringify(answer.result)
+          lastBody = mask(text.slice(0, BODY_SHOWN * 2), { isCut: true }).slice(0, BODY_SHOWN)
+          const mapped = await taking(answer, atMs, mask)
+          const refused = mapped.refused.map((each) => ({ ...each, detail: mask(each.detail) }))
+          return { mapped: { ...mapped, refused }, bytes: lastBody.length }
         })
         return { ok: true, latencyMs, ...answered }
       } catch (error) {
@@ -89,11 +94,14 @@ function asRest(checkConfiguration: Readonly<Record<string, unknown>>): Record<s
   return { ...rest, headers: { accept: SCRAPE_ACCEPT, ...(headers as object | undefined) } }
 }
 
+type Mask = Masker['mask']
+type Take = (answer: CheckAnswer, atMs: number, mask: Mask) => Promise<Mapped>
+
 function createTake(
   place: MapperPlace,
   definition: PollDefinition,
   deps: { readonly paths: JsonPaths; readonly book: SeriesBook; readonly collector: Collector },
-): (answer: CheckAnswer, atMs: number) => Promise<Mapped> {
+): Take {
   if (definition.type === 'prometheus') {
     const config: ScrapeConfig = scrapeConfig.parse(definition.checkConfiguration)
     const mapper = createScrapeMapper(place, config, deps)
@@ -105,5 +113,19 @@ function createTake(
   }
   const rows = createRowReader(definition, deps.paths)
   const mapper = createPollMapper(place, definition, deps)
-  return async (answer, atMs) => mapper.take(await rows.rowsOf(answer), atMs)
+  return async (answer, atMs, mask) => {
+    const found = await rows.rowsOf(answer)
+    return mapper.take(
+      found.map((row) => maskedRow(row, mask)),
+      atMs,
+    )
+  }
 }
+
+/** Texts become attributes, which everybody sees; numbers are what is measured. */
+const maskedRow = (row: Row, mask: Mask): Row => ({
+  at(place) {
+    const value = row.at(place)
+    return typeof value === 'string' && Number.isNaN(Number(value)) ? mask(value) : value
+  },
+})

@@ -46,6 +46,8 @@ interface Managed {
   readonly source: Source<'poll'>
   readonly lease: Lease
   running: RunningPoll | null
+  /** Given up: a lease that is had at this very moment begins nothing any more. */
+  released: boolean
   /** Starts and stops of this poll, one after the other. */
   turn: Promise<void>
 }
@@ -104,6 +106,7 @@ export function createPolls(config: PollsConfig, deps: PollsDeps): Component {
     const each: Managed = {
       source,
       running: null,
+      released: false,
       turn: Promise.resolve(),
       lease: createLease(`poll ${keyOf(source)}`, config.instance, {
         hotState: deps.hotState,
@@ -124,7 +127,7 @@ export function createPolls(config: PollsConfig, deps: PollsDeps): Component {
   }
 
   const begin = async (each: Managed): Promise<void> => {
-    if (each.running !== null) return
+    if (each.running !== null || each.released) return
     each.running = createPoll(each.source)
     each.running.start()
   }
@@ -136,6 +139,7 @@ export function createPolls(config: PollsConfig, deps: PollsDeps): Component {
   }
 
   const release = async (each: Managed): Promise<void> => {
+    each.released = true
     queue(each, () => end(each))
     await each.turn
     await each.lease.stop()
