@@ -85,7 +85,14 @@ export function createWorker(config: WorkerConfig, deps: WorkerDeps): Component 
     active.set(check.id, run)
     metrics.running(active.size)
     run.done = work(run)
-      .catch((error: unknown) => logger.error({ error, run: check.id }, 'a run ended in a way that nobody foresaw'))
+      .catch(async (error: unknown) => {
+        logger.error({ error, run: check.id }, 'a run ended in a way that nobody foresaw')
+        // Its row is this instance's, so nobody else would ever end it.
+        if (run.lost || run.ended || run.events?.hasEnded()) return
+        run.events?.silence()
+        await runner.endAbandoned(run)
+      })
+      .catch((error: unknown) => logger.error({ error, run: check.id }, 'a run could not be ended'))
       .finally(() => {
         active.delete(check.id)
         metrics.running(active.size)
@@ -219,7 +226,7 @@ function createRunner(config: WorkerConfig & { readonly owner: string }, deps: R
   const endRow = async (run: Active, whole = run.events?.progress(0)?.whole ?? null): Promise<void> => {
     const { tenant, id } = run.check
     run.ended = true
-    await untilDone(() => queue.end(tenant, id, whole, owner), logger)
+    await untilDone(run, () => queue.end(tenant, id, whole, owner), logger)
   }
   return {
     active,
@@ -228,7 +235,7 @@ function createRunner(config: WorkerConfig & { readonly owner: string }, deps: R
     },
 
     async run(run: Active): Promise<void> {
-      const definition = await untilDone(() => definitionOf(run), logger)
+      const definition = await untilDone(run, () => definitionOf(run), logger)
       const masker = createMasker()
       const events = eventsOf(run, definition, masker)
       run.events = events
@@ -252,11 +259,11 @@ function createRunner(config: WorkerConfig & { readonly owner: string }, deps: R
     /** Ends a run that another instance left behind. */
     async endAbandoned(run: Active): Promise<void> {
       const { check } = run
-      const definition = await untilDone(() => definitionOf(run), logger)
+      const definition = await untilDone(run, () => definitionOf(run), logger)
       const event: RunEvent = interruptedEvent(check, definition, clock.nowMs())
       const whole = toProgress(event)
       logger.warn({ run: check.id, process: check.flow }, 'a run was left behind by a checker that is gone')
-      if (!(await untilDone(() => queue.keep(check.tenant, check.id, whole, owner), logger))) return
+      if (!(await untilDone(run, () => queue.keep(check.tenant, check.id, whole, owner), logger))) return
       while (!run.lost) {
         try {
           await publisher.event(event)
@@ -301,15 +308,13 @@ function createRunner(config: WorkerConfig & { readonly owner: string }, deps: R
   }
 }
 
-const TRIES_MAX = 50
-
-/** For statements that must not be given up because the database is away for a moment. */
-async function untilDone<T>(work: () => Promise<T>, logger: Logger): Promise<T> {
+/** For statements that must not be given up because the database is away, as long as the run is ours. */
+async function untilDone<T>(run: Active, work: () => Promise<T>, logger: Logger): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof AppError && error.retryable) || tries === TRIES_MAX) throw error
+      if (!(error instanceof AppError && error.retryable) || run.lost) throw error
       if (tries === 1) logger.warn({ error }, 'the metadata store is away; tried again')
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
