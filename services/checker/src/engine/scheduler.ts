@@ -100,9 +100,13 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const look = async (): Promise<void> => {
     const nowMs = clock.nowMs()
     await refresh(nowMs)
+    const failures: unknown[] = []
     for (const scheduled of known.values()) {
-      if (scheduled.schedules.length > 0) await serve(scheduled, nowMs)
+      if (scheduled.schedules.length === 0) continue
+      // One flow that cannot be served holds up no other.
+      await serve(scheduled, nowMs).catch((error: unknown) => failures.push(error))
     }
+    if (failures.length > 0) throw failures[0]
   }
   const repeating = createRepeating({
     everyMs: LOOK_EVERY_MS,
