@@ -88,8 +88,9 @@ export function createBrowserPool(
     })
     const proxy = createGuardedProxy(deps.guard)
     await proxy.start()
+    let browser: Browser | undefined
     try {
-      const browser = await chromium.launch({
+      browser = await chromium.launch({
         executablePath,
         args: [...ARGUMENTS, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
         // Each page has its session at the proxy; without one nothing is reached.
@@ -99,13 +100,10 @@ export function createBrowserPool(
         handleSIGTERM: false,
         handleSIGHUP: false,
       })
-      browser.once('disconnected', () => {
-        starting = null
-        void proxy.stop()
-      })
       const userAgent = await userAgentOf(browser, config.userAgent)
       return { browser, proxy, userAgent }
     } catch (cause) {
+      await browser?.close().catch(() => {})
       await proxy.stop()
       throw new CheckFailure('browser_failed', `The browser ${executablePath} did not start`, {
         hint: 'Start it by hand to see why',
@@ -120,9 +118,18 @@ export function createBrowserPool(
     if (starting === null) {
       const begun = start()
       starting = begun
-      begun.catch(() => {
+      // Another one may have been started meanwhile: that one stays.
+      const gone = (): void => {
         if (starting === begun) starting = null
-      })
+      }
+      begun.then(({ browser, proxy }) => {
+        const ended = (): void => {
+          gone()
+          void proxy.stop()
+        }
+        if (browser.isConnected()) browser.once('disconnected', ended)
+        else ended()
+      }, gone)
     }
     return starting
   }
