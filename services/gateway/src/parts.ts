@@ -108,12 +108,8 @@ export function createGatewayParts(config: GatewayConfig, deps: GatewayDeps): Ga
   const { logProcesses, feedOf } = createFollowed(deps, { estate, stores, caches })
   const flowParts = createFlowParts({ ...deps, ...stores, estate })
   const hub = createLiveHub({
-    estate,
-    clock,
-    metrics,
-    latency,
+    ...{ estate, clock, metrics, latency, prepare: flowParts.channels.prepare },
     feedOf: (name, principal) => flowParts.channels.feedOf(name, principal) ?? feedOf(name, principal),
-    prepare: flowParts.channels.prepare,
   })
   const rebuilder = createRebuilder({ history, logger, onRebuilt: hub.resetHost })
   const feed = createFeed({
