@@ -18,7 +18,9 @@ const get = (path: string, token?: string | null) => kit.request(path, token ===
 
 beforeAll(async () => {
   writeFileSync(join(directory, 'agent.mjs'), 'export {}\n')
-  kit = await startGatewayKit({ DRIFTLINE_AGENTS_FILE: join(directory, 'agent.mjs') })
+  const env = { DRIFTLINE_AGENTS_FILE: join(directory, 'agent.mjs') }
+  // Every route is asked by unknown callers, more than an address may in a second.
+  kit = await startGatewayKit({ ...env, DRIFTLINE_RATE_LIMITS_PER_ADDRESS: '10000' })
   const started = [{ pid: 10, startMs: now - 5000, group: NGINX }]
   await kit.keep(
     ...Array.from({ length: 5 }, (_, index) => deadLetterRecord(now - (index > 2 ? 9000 : 5000), `reason_${index}`)),

@@ -42,6 +42,17 @@ let kit: GatewayKit
 let document: Document
 
 /** A request that succeeds, for every route; `:user` and `:key` stand for ids that exist. */
+const SCHEDULE = {
+  name: 'Weekly',
+  report: 'completion',
+  formats: ['pdf'],
+  processes: [],
+  period: 'week',
+  cron: '0 7 * * 1',
+  timeZone: 'UTC',
+  recipients: ['ops@example.com'],
+}
+
 const requests: Record<string, { path?: string; body?: unknown; token?: null }> = {
   'POST /api/v1/sessions': { body: { username: 'admin', password: 'correct horse battery' }, token: null },
   'POST /api/v1/sessions/current/password': {
@@ -75,6 +86,8 @@ const requests: Record<string, { path?: string; body?: unknown; token?: null }> 
   'POST /api/v1/flows/validate': { body: { definition: FLOW } },
   'POST /api/v1/flows/import': { body: { yaml: JSON.stringify({ ...FLOW, name: 'Brought in' }) } },
   'GET /api/v1/checks/compare': { path: '/api/v1/checks/compare?a=run-1&b=run-2' },
+  'POST /api/v1/report-schedules': { body: SCHEDULE },
+  'PUT /api/v1/report-schedules/{id}': { body: { ...SCHEDULE, name: 'Renamed' } },
   'POST /api/v1/dead-letters/replay': { body: { filter: { reason: 'none' } } },
   'GET /api/v1/query': { path: `/api/v1/query?process=${NGINX}&metric=process.cpu.usage` },
 }
@@ -195,6 +208,10 @@ describe('real answers', () => {
     if (path.startsWith('/api/v1/checks/')) return path.replace('{id}', 'run-1').replace('{stepNumber}', '2')
     if (path === '/api/v1/flow-gallery/{example}') {
       return path.replace('{example}', (await kit.request('/api/v1/flow-gallery')).body.items[0].id)
+    }
+    if (path.startsWith('/api/v1/report-schedules/{id}')) {
+      const body = { ...SCHEDULE, name: `R ${++names}` }
+      return path.replace('{id}', (await kit.request('/api/v1/report-schedules', { method: 'POST', body })).body.id)
     }
     if (path.startsWith('/api/v1/dead-letters/')) return path.replace('{id}', 'letter-1')
     if (path.startsWith('/api/v1/anomalies/')) return path.replace('{id}', 'anomaly-1')
