@@ -89,6 +89,11 @@ describe('what Prometheus would refuse', () => {
     })
   })
 
+  it('is not written again: what a poll of this very answer has read from it', () => {
+    const read = exported([{ metric: 'a' }, { metric: 'a', attributes: { process: 'host:web-1' } }])
+    expect(read.labels.map((labels) => Object.fromEntries(labels))).toEqual([{ host: 'web-1', process: 'host:web-1' }])
+  })
+
   it('is not written: values that end their line or their quotes', () => {
     const value = 'a"b\\c\nd\\ne}'
     expect(exported([{ attributes: { k: value } }]).labels[0]?.get('k')).toBe(value)

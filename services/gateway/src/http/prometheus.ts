@@ -57,15 +57,24 @@ function chooseSeries(
   seriesMax: number,
 ): { chosen: Iterable<SeriesState>; leftOut: number } {
   const byRank: SeriesState[][] = [[], [], [], []]
+  const known = new Set([...estate.series.all()].map(({ process }) => process))
   let count = 0
   for (const series of estate.series.all()) {
     if (nowMs - series.timeMs > FRESH_MS || !Number.isFinite(series.value)) continue
+    // Read from this very answer by a poll of it: given again, each reading would add a copy of all before.
+    if (known.has(processAttribute(series) ?? '')) continue
     const kind = series.process.slice(0, series.process.indexOf(':'))
     byRank[RANKS[kind] ?? 3]!.push(series)
     count++
   }
   const chosen = byRank.flat()
   return { chosen: count <= seriesMax ? chosen : chosen.slice(0, seriesMax), leftOut: Math.max(0, count - seriesMax) }
+}
+
+/** What an attribute called `process` says; only those that have one are parsed. */
+function processAttribute({ attributes }: SeriesState): string | undefined {
+  if (!attributes.includes('"process":')) return undefined
+  return (JSON.parse(attributes) as Record<string, string>)['process']
 }
 
 interface Meaning {
