@@ -150,6 +150,10 @@ describe('the finding', () => {
     expect(said({ steps: [usual], runs: [run(4100), run(4100)], lastRun: last('success') })).toBe(
       'Step 1, post to ledger, takes 4.1 s where 3.1 s is normal (32 % slower). All of the last 2 runs succeeded.',
     ))
+  it('says what the last run took where the middle of several hides it', () =>
+    expect(
+      said({ steps: [usual], runs: [run(3100), run(3100), run(3100), run(6200)], lastRun: last('success') }),
+    ).toContain('took 6.2 s where 3.1 s is normal (100 % slower)'))
   it('says a failure before it says what is slow', () =>
     expect(said({ steps: [usual], runs: [run(4100)], lastRun: last('failed', 'status was 503, expected 200') })).toBe(
       'The last run failed: status was 503, expected 200. The only run so far succeeded.',

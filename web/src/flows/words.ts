@@ -129,10 +129,15 @@ export function findingOf(flow: FlowFinding, format: Format): Phrase[] {
     .filter((step) => Math.abs(step.score ?? 0) >= 2)
     .sort((a, b) => Math.abs(b.score ?? 0) - Math.abs(a.score ?? 0))[0]
   const median = off?.normal?.median ?? null
-  const recent = off ? recentTime(flow.runs, off.stepNumber) : null
-  if (off && median !== null && recent !== null && median > 0)
+  const usually = off ? recentTime(flow.runs, off.stepNumber) : null
+  const lately = off ? recentTime(flow.runs.slice(-1), off.stepNumber) : null
+  const isFar = (time: number | null): time is number =>
+    time !== null && median !== null && median > 0 && Math.abs(time / median - 1) >= 0.1
+  // What drifts since one run only is not seen in the middle of several.
+  const recent = [usually, lately].find(isFar)
+  if (off && median !== null && recent !== undefined)
     return [
-      { text: `Step ${off.stepNumber}, ${lower(off.name)}, takes ` },
+      { text: `Step ${off.stepNumber}, ${lower(off.name)}, ${recent === usually ? 'takes' : 'took'} ` },
       { text: `${usualText(recent, format)} where ${usualText(median, format)} is normal`, strong: true },
       { text: ` (${share(recent / median)}). ${failures}` },
     ]
