@@ -24,8 +24,8 @@ const OUTCOME = `toFloat64(count()) AS runs,
     toFloat64(countIf(status = 'success')) AS succeeded, toFloat64(countIf(status = 'failed')) AS failed,
     toFloat64(countIf(status = 'timeout')) AS timeout, toFloat64(countIf(status = 'cancelled')) AS cancelled,
     toFloat64(countIf(status = 'interrupted')) AS interrupted,
-    quantileExactIf(0.5)(execution_time, status = 'success') * 1000 AS median,
-    quantileExactIf(0.95)(execution_time, status = 'success') * 1000 AS p95,
+    quantileExactInclusiveIf(0.5)(execution_time, status = 'success') * 1000 AS median,
+    quantileExactInclusiveIf(0.95)(execution_time, status = 'success') * 1000 AS p95,
     if(isFinite(median), median, NULL) AS medianTime, if(isFinite(p95), p95, NULL) AS p95Time`
 
 function parametersOf({ tenant, fromMs, toMs, processes }: RunScope): Record<string, unknown> {
