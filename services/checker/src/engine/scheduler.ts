@@ -62,7 +62,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       const before = known.get(key)
       if (before?.stamp === stamp) next.set(key, before)
       else {
-        const schedules = await schedulesOf(metadata, tenant, id)
+        const schedules = await schedulesOf(metadata, tenant, id).catch((error: unknown) => {
+          logger.error({ error, tenant, flow: id }, 'the schedules of a flow cannot be read: it is not run by them')
+          return []
+        })
         // What was due before somebody set it up that way was never meant.
         const sinceMs = Math.min(nowMs, Math.max(updated_at.getTime(), nowMs - MADE_UP_MS))
         const doneUpToMs = Math.max(sinceMs, before === undefined ? 0 : Math.min(before.doneUpToMs, nowMs))

@@ -19,7 +19,7 @@ export interface RedirectTrail {
   visit(hop: Hop, cookies: string): void
   /**
    * Where an answer leads; null when it is the answer itself. Errors: CheckFailure `redirects_too_many`, `url_invalid`
-   * (a place that is not http or https).
+   * (a place that is not http or https), `redirect_refused` (a body, to another origin).
    */
   next(hop: Hop, status: number, location: string | undefined): Hop | null
   readonly count: number
@@ -56,6 +56,8 @@ export function createRedirectTrail(): RedirectTrail {
       }
       const keepsBody = status === 307 || status === 308 || !changesMethod(status, hop.method)
       const sameOrigin = url.origin === hop.url.origin
+      // A body may hold what signs in: it is for the origin that it was written for.
+      if (keepsBody && hop.body !== undefined && !sameOrigin) throw bodyElsewhere(hop.url, url)
       const headers = Object.entries(hop.headers).filter(([name]) => {
         const lower = name.toLowerCase()
         if (!keepsBody && lower.startsWith('content-')) return false
@@ -69,6 +71,14 @@ export function createRedirectTrail(): RedirectTrail {
       }
     },
   }
+}
+
+function bodyElsewhere(from: URL, to: URL): CheckFailure {
+  return new CheckFailure(
+    'redirect_refused',
+    `${placeOf(from)} redirects what was sent to another origin, ${to.origin}; it was not sent there`,
+    { hint: 'If that is where it belongs, use the address at the end of the redirect', retry: 'never' },
+  )
 }
 
 /** RFC 9110, section 15.4: POST becomes GET by custom on 301 and 302, and everything but HEAD on 303. */

@@ -66,7 +66,15 @@ export function createRunningPoll(source: Source<'poll'>, processOfPoll: string,
     // The clock may be set while this waits; the wait itself is of a clock that is not.
     timer = setTimeout(
       () => {
-        turn = takeTurn(dueMs).then(() => schedule(clock.nowMs()))
+        turn = takeTurn(dueMs)
+          .catch((error: unknown) => {
+            deps.logger.error({ error, source: source.id }, 'a turn of a poll failed; it goes on with the next')
+            meter.state(
+              'failed',
+              'The poll could not be read: see the log of the checker. It goes on with its next turn.',
+            )
+          })
+          .then(() => schedule(clock.nowMs()))
       },
       Math.max(0, Math.min(dueMs - clock.nowMs(), everyMs + 1000)),
     )
