@@ -7,7 +7,7 @@ printf 'machine   %s, %s logical CPUs, %s MiB memory\n' \
   "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
   "$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)"
 printf 'software  Node.js %s, Linux %s\n' "$(node --version)" "$(uname -r)"
-for name in ${*:-agent bus store analyzer detection tailer sources push gateway mqtt web system}; do
+for name in ${*:-agent bus store analyzer detection tailer sources push gateway flows mqtt web system}; do
   printf '\n== %s, load %s\n' "$name" "$(cut -d ' ' -f 1 /proc/loadavg)"
   if [ -f "bench/$name/run.sh" ]; then
     sh "bench/$name/run.sh"
