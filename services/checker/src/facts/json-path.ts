@@ -41,6 +41,7 @@ export function createJsonPaths({ limit }: { readonly limit: TimeLimit }): JsonP
 
   return {
     find(path, document) {
+      if (isPlain(path)) return memberAt(path, document)
       const found: Json[] = []
       try {
         const query = environment.compile(rooted(path))
@@ -57,6 +58,20 @@ export function createJsonPaths({ limit }: { readonly limit: TimeLimit }): JsonP
       return found.length > 1 ? found : found[0]
     },
   }
+}
+
+/** Names alone, `$.data.id`: most paths are so, and a walk needs neither a query nor a limit of time. */
+const isPlain = (path: string): boolean => /^(\$|(\$\.)?[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)$/.test(path)
+
+function memberAt(path: string, document: Json): Json | undefined {
+  let value: Json | undefined = document
+  for (const name of path.replace(/^\$\.?/, '').split('.')) {
+    if (name === '') continue
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
+    if (!Object.hasOwn(value, name)) return undefined
+    value = (value as Readonly<Record<string, Json>>)[name]
+  }
+  return value
 }
 
 /** `data.id` and `[0].id` as people write them. */
