@@ -32,25 +32,11 @@ function jsonRows(rows: string | null, paths: JsonPaths): RowReader {
       if (document === undefined) throw new CheckFailure('answer_invalid', 'The answer is no JSON', { retry: 'always' })
       const found = rows === null ? [document] : paths.find(rows, document)
       const list = found === undefined ? [] : Array.isArray(found) ? (found as readonly Json[]) : [found]
-      // Rules name the members of a row as they are.
       return bounded(list).map((row) => ({
-        at: (place) => (isPlain(place) ? memberAt(row, place) : paths.find(place, row)),
+        at: (place) => paths.find(place, row),
       }))
     },
   }
-}
-
-/** `total`, `$.order.total`: most places are so, and need no query for each of thousands of rows. */
-const isPlain = (place: string): boolean => /^(\$\.)?[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(place)
-
-function memberAt(row: Json, place: string): Json | undefined {
-  let value: Json | undefined = row
-  for (const name of place.replace(/^\$\./, '').split('.')) {
-    if (value === null || typeof value !== 'object' || Array.isArray(value) || !Object.hasOwn(value, name))
-      return undefined
-    value = (value as Readonly<Record<string, Json>>)[name]
-  }
-  return value
 }
 
 const columnRow = (row: Readonly<Record<string, Json>>): Row => ({
